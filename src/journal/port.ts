@@ -1,0 +1,105 @@
+/** What the source, the delivery and the command line may ask of the journal. */
+import type { Destination } from '../adapter.ts';
+import type { Cursor, StreamName } from '../envelope/position.ts';
+import type {
+  Append,
+  Appended,
+  JournalRecord,
+  ParkedMessage,
+  RouteName,
+  RouteState,
+  Settlement,
+  StreamState,
+} from './record.ts';
+
+/** Calls take effect in the order in which they are made, and share one commit when they wait for the same one. */
+export interface Journal extends AsyncDisposable {
+  /** Every stream that was ever appended to. */
+  streams(): Promise<readonly StreamState[]>;
+
+  /**
+   * Durable when it settles: on disk, with `sync: full` through a power cut. It waits while the journal is over its
+   * quota and a route that holds it up says `block`. Rejects when the file cannot be written; nothing of it is kept then.
+   */
+  append(append: Append, signal: AbortSignal): Promise<Appended>;
+
+  /** Records behind `after`, in order, up to the stream's watermark; empty when there are none yet. */
+  read(
+    stream: StreamName,
+    after: Cursor,
+    limit: { readonly records: number; readonly bytes: number },
+  ): Promise<readonly JournalRecord[]>;
+
+  /** Called, never twice in one turn of the event loop, when some stream's watermark has moved. Returns its undoing. */
+  onAdvance(listener: () => void): () => void;
+
+  /**
+   * The route's row, made when it is new: its cursors then stand at the oldest record or at each stream's watermark.
+   * A stream that appears later is read from its first record.
+   */
+  openRoute(
+    route: RouteName,
+    options: { readonly startFrom: 'now' | 'oldest'; readonly atQuota: 'expire' | 'block' },
+  ): Promise<RouteState>;
+
+  settle(settlement: Settlement): Promise<void>;
+
+  /** Parked messages of a route still to be delivered, in order; of one destination, or one key of it, if given. */
+  parked(
+    route: RouteName,
+    of: { readonly destination?: Destination; readonly key?: string; readonly after?: number },
+    limit: number,
+  ): Promise<readonly ParkedMessage[]>;
+
+  /** Which destinations and keys of a route have parked messages, for a start. */
+  parkedLanes(
+    route: RouteName,
+  ): Promise<
+    readonly {
+      readonly destination: Destination;
+      readonly key: string;
+      readonly state: 'retry' | 'held';
+      readonly count: number;
+    }[]
+  >;
+
+  deadLetters(route: RouteName, limit: number): Promise<readonly ParkedMessage[]>;
+
+  /**
+   * Called when the journal is over its quota and this route, whose policy is `expire`, holds it up: it must let go of
+   * everything at or below `upTo` (drop it from its window) and then call `expire`.
+   */
+  onQuota(route: RouteName, listener: (stream: StreamName, upTo: Cursor) => void): () => void;
+
+  /** Moves the cursor to `upTo`, counts what it skipped and what was parked there as read and expired, and parks a gap record for the route. */
+  expire(
+    route: RouteName,
+    stream: StreamName,
+    upTo: Cursor,
+  ): Promise<{ readonly expired: number; readonly cursor: Cursor }>;
+
+  /** All routes that have a row, removed ones too. */
+  routes(): Promise<readonly RouteState[]>;
+
+  stats(): Promise<JournalStats>;
+}
+
+export interface JournalStats {
+  readonly records: number;
+  /** File and WAL, in bytes, without free pages. */
+  readonly bytes: number;
+  readonly quotaBytes: number;
+  readonly oldestAppendedAt: number | undefined;
+  readonly gaps: number;
+  /** Commits so far and what they held, for the metrics. */
+  readonly commits: number;
+  readonly duplicates: number;
+}
+
+export interface JournalOptions {
+  readonly path: string;
+  /** Milliseconds that delivered records are kept for a replay. */
+  readonly retainMs: number;
+  readonly maxBytes: number;
+  readonly sync: 'full' | 'normal';
+}

@@ -1,0 +1,115 @@
+/** What the journal holds, in the words that the source and the delivery use. */
+import type { Destination, HeldReason, Receipt, RejectReason, RetryReason } from '../adapter.ts';
+import type { Attributes, ObjectKey, Origin } from '../envelope/cloud-event.ts';
+import type { Cursor, Position, ResourceVersion, StreamName } from '../envelope/position.ts';
+
+declare const brand: unique symbol;
+export type RouteName = string & { readonly [brand]: 'RouteName' };
+
+/** A record before it has a place: what the source hands over. */
+export interface NewRecord {
+  readonly position: Position;
+  readonly kind: 'event' | 'gap';
+  readonly key: ObjectKey;
+  readonly origin: Exclude<Origin, 'replay'>;
+  /** Without `origin`, which is the record's own. */
+  readonly attributes: Omit<Attributes, 'origin'>;
+  /** UTF-8 JSON. */
+  readonly data: Uint8Array;
+}
+
+export interface JournalRecord extends NewRecord {
+  readonly stream: StreamName;
+  readonly epoch: number;
+  /** Milliseconds since 1970, when it was appended. */
+  readonly appendedAt: number;
+  /** False when the stored checksum does not fit the stored bytes: such a record is a dead letter for every route. */
+  readonly intact: boolean;
+}
+
+/**
+ * Where a stream stands. (epoch, rv) is checkpoint and watermark at once: routes read up to it, a watch resumes from it.
+ * `listing` is there while a list is under way: rows up to its rv are still coming in, in any order.
+ */
+export interface StreamState {
+  readonly stream: StreamName;
+  readonly epoch: number;
+  readonly rv: ResourceVersion | undefined;
+  /** Nothing at or below it is in the journal: set by a start from now, raised by retention. */
+  readonly floor: ResourceVersion | undefined;
+  readonly listing: { readonly rv: ResourceVersion; readonly token: string | undefined } | undefined;
+}
+
+/** Appended in one transaction with the state that the stream then has. */
+export interface Append {
+  readonly records: readonly NewRecord[];
+  /** `rv: 'newest'` stands for the resourceVersion of the newest Event of the epoch, or `listing.rv` without one. */
+  readonly state: Omit<StreamState, 'rv'> & { readonly rv: ResourceVersion | 'newest' | undefined };
+}
+
+export interface Appended {
+  readonly state: StreamState;
+  /** Records that were not there before, by (stream, epoch, position). */
+  readonly inserted: number;
+}
+
+/** Columns of the route's row, committed with its cursor: read = delivered + filtered + limited + dead + expired + pending. */
+export interface Counters {
+  readonly read: number;
+  readonly delivered: number;
+  readonly filtered: number;
+  readonly limited: number;
+  readonly dead: number;
+  readonly expired: number;
+}
+
+export interface RouteState {
+  readonly route: RouteName;
+  readonly cursors: ReadonlyMap<StreamName, Cursor>;
+  readonly counters: Counters;
+  /** Parked messages that are still to be delivered, counted from the table. */
+  readonly pending: number;
+  /** How often the cursor has been moved back by an operator: part of the deduplication id. */
+  readonly replays: number;
+}
+
+/**
+ * A message that the cursor has passed and that is not delivered. Parked for good, with no next try, it is a dead letter.
+ * The record itself stays in the journal as long as a parked message refers to it.
+ */
+export interface Parked {
+  readonly stream: StreamName;
+  readonly cursor: Cursor;
+  readonly destination: Destination;
+  readonly key: string;
+  readonly state: 'retry' | 'held' | 'dead';
+  readonly reason: RetryReason | HeldReason | RejectReason;
+  readonly detail: string;
+  /** Milliseconds since 1970. */
+  readonly parkedAt: number;
+}
+
+export interface ParkedMessage extends Parked {
+  readonly id: number;
+  readonly record: JournalRecord;
+}
+
+/** The paper trail of one delivery. */
+export interface DeliveredReceipt {
+  readonly stream: StreamName;
+  readonly cursor: Cursor;
+  readonly receipt: Receipt;
+  readonly deliveredAt: number;
+}
+
+/** What a route commits at once: how far it is, and what became of all that the cursor passed. */
+export interface Settlement {
+  readonly route: RouteName;
+  readonly cursors: ReadonlyMap<StreamName, Cursor>;
+  /** Added to the route's counters. */
+  readonly counters: Partial<Counters>;
+  readonly receipts: readonly DeliveredReceipt[];
+  readonly parked: readonly Parked[];
+  /** Parked messages that have been delivered (with a receipt above) or have died (with a new `parked` row). */
+  readonly unparked: readonly number[];
+}
