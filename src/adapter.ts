@@ -10,7 +10,9 @@ import type { Logger } from 'pino';
 import type { ZodType } from 'zod';
 import type { Attributes } from './envelope/cloud-event.ts';
 
+export { choice } from './choice.ts';
 export { type Attributes, STRUCTURED_CONTENT_TYPE, structuredJson } from './envelope/cloud-event.ts';
+export { Secret, secret } from './secret.ts';
 
 /** A topic or subject, as the broker knows it. */
 export type Destination = string;

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { inspect } from 'node:util';
+import { z } from 'zod';
+import { choice } from './choice.ts';
 
 /** A value that must never be shown. It can be asked for, and prints as `[secret]` wherever it ends up otherwise. */
 export class Secret {
@@ -11,6 +13,14 @@ export class Secret {
   /** A file is read again by every call, so that a rotated secret is taken up by the next connect. */
   static fromFile(path: string): Secret {
     return new Secret(async () => (await readFile(path, 'utf8')).replace(/\r?\n$/, ''));
+  }
+
+  static fromEnv(name: string): Secret {
+    return new Secret(async () => {
+      const value = process.env[name];
+      if (value === undefined) throw new Error(`The environment variable ${name} is not set.`);
+      return value;
+    });
   }
 
   static of(value: string): Secret {
@@ -32,4 +42,17 @@ export class Secret {
   [inspect.custom](): string {
     return '[secret]';
   }
+}
+
+export const PLAIN_SECRET = 'A secret is not written here in plain text: say { file: PATH } or { env: NAME }.';
+
+/**
+ * How a secret is written in a config file: `{ file: PATH }` or `{ env: NAME }`. Plain text is refused, for such files
+ * end up in a repository.
+ */
+export function secret() {
+  const name = z.string().min(1);
+  return choice({ file: name, env: name }, PLAIN_SECRET).transform(({ file, env }) =>
+    file === undefined ? Secret.fromEnv(env ?? '') : Secret.fromFile(file),
+  );
 }
