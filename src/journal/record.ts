@@ -28,23 +28,39 @@ export interface JournalRecord extends NewRecord {
 }
 
 /**
- * Where a stream stands. (epoch, rv) is checkpoint and watermark at once: routes read up to it, a watch resumes from it.
- * `listing` is there while a list is under way: rows up to its rv are still coming in, in any order.
+ * A list under way, kept by the journal as one JSON value that only the source reads. Its rows come in any order, above
+ * the stream's rv, which stands still until the last page is in; the watch runs beside it and has its own checkpoint.
+ */
+export interface Listing {
+  /** Up to where the watch beside the list has delivered: it resumes there, and it is the stream's rv in the end. */
+  readonly rv: ResourceVersion;
+  /** Where the list goes on. */
+  readonly token: string;
+  /** The resourceVersion of the list's snapshot: what it does not hold at or below it, nobody can give any more. */
+  readonly to: ResourceVersion;
+  /** Why something up to `to` may have gone unobserved; undefined when nothing has. */
+  readonly gap: 'compacted' | 'expired-token' | undefined;
+  /** Records that the list has brought so far. */
+  readonly recovered: number;
+}
+
+/**
+ * Where a stream stands. (epoch, rv) is checkpoint and watermark at once: routes read up to it, a watch resumes from it,
+ * unless a list is under way.
  */
 export interface StreamState {
   readonly stream: StreamName;
   readonly epoch: number;
   readonly rv: ResourceVersion | undefined;
-  /** Nothing at or below it is in the journal: set by a start from now, raised by retention. */
+  /** Nothing at or below it is in the journal: set by a start from now, raised by retention (the higher one stays). */
   readonly floor: ResourceVersion | undefined;
-  readonly listing: { readonly rv: ResourceVersion; readonly token: string | undefined } | undefined;
+  readonly listing: Listing | undefined;
 }
 
-/** Appended in one transaction with the state that the stream then has. */
+/** Appended in one transaction with the state that the stream then has. Records may stand above its rv: they wait. */
 export interface Append {
   readonly records: readonly NewRecord[];
-  /** `rv: 'newest'` stands for the resourceVersion of the newest Event of the epoch, or `listing.rv` without one. */
-  readonly state: Omit<StreamState, 'rv'> & { readonly rv: ResourceVersion | 'newest' | undefined };
+  readonly state: StreamState;
 }
 
 export interface Appended {
