@@ -11,7 +11,7 @@ import type { ZodType } from 'zod';
 import type { Attributes } from './envelope/cloud-event.ts';
 
 export { choice } from './choice.ts';
-export { type Attributes, STRUCTURED_CONTENT_TYPE, structuredJson } from './envelope/cloud-event.ts';
+export { type Attributes, attributeEntries, STRUCTURED_CONTENT_TYPE, structuredJson } from './envelope/cloud-event.ts';
 export { Secret, secret } from './secret.ts';
 
 /** A topic or subject, as the broker knows it. */

@@ -35,6 +35,11 @@ export interface Attributes {
 /** The media type of an event in structured mode. */
 export const STRUCTURED_CONTENT_TYPE = 'application/cloudevents+json; charset=UTF-8';
 
+/** What a binary mode sends as headers: every attribute but datacontenttype, for which each protocol has its own place. */
+export function attributeEntries({ datacontenttype, ...attributes }: Attributes): [name: string, value: string][] {
+  return Object.entries(attributes).map(([name, value]) => [name, String(value)]);
+}
+
 const encoder = new TextEncoder();
 
 /** The whole event in the JSON event format; `data`, which is UTF-8 JSON already, is copied in unparsed. */
