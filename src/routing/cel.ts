@@ -1,0 +1,145 @@
+/**
+ * CEL, behind one file: the library is young, pinned exactly, and known to nobody else.
+ *
+ * Its `matches` makes a JavaScript regular expression on every call, and a hostile note can keep such a one busy for half
+ * a minute. A built-in cannot be replaced, so calls of it are renamed, in a copy of the text and at the places that the
+ * syntax tree gives, to a function with a name as long, on RE2, which takes linear time. Patterns must be literals: they
+ * are compiled here, once, so that a bad one is an error of the config and not of an event.
+ */
+import { type ASTNode, Environment, ParseError, TypeError as TypeFault } from '@marcbachmann/cel-js';
+import { RE2JS } from 're2js';
+import { CLASSES, type View } from './view.ts';
+import { VOCABULARY } from './vocabulary.ts';
+
+export interface Expression {
+  readonly type: 'bool' | 'string' | 'int';
+  /** Throws when it fails for this event, by a division by zero for one. */
+  evaluate(view: View): unknown;
+}
+
+export interface Fault {
+  readonly kind: 'syntax' | 'unknown-name' | 'type' | 'pattern' | 'has';
+  /** Where in the expression's text. */
+  readonly start: number;
+  readonly end: number;
+  /** An unknown name, and what it was looked up in: `event.regarding`, or "" for the top. */
+  readonly name?: string;
+  readonly within?: string;
+}
+
+/** What is wrong with an expression. */
+export class ExpressionError extends Error {
+  override readonly name = 'ExpressionError';
+  readonly fault: Fault;
+  constructor(message: string, fault: Fault) {
+    super(message);
+    this.fault = fault;
+  }
+}
+
+const patterns = new Map<string, RE2JS>();
+const environment = newEnvironment();
+
+/** Throws ExpressionError. */
+export function compileExpression(text: string): Expression {
+  const calls: Extract<ASTNode, { op: 'rcall' }>[] = [];
+  for (const node of nodes(parse(text).ast)) {
+    if (node.op === 'call' && node.args[0] === 'has')
+      throw new ExpressionError('There is no has().', { kind: 'has', ...range(node) });
+    if (node.op === 'rcall' && node.args[0] === 'matches') calls.push(node);
+  }
+  calls.forEach(compilePattern);
+  const program = parse(calls.reduce(rename, text));
+  const { valid, type, error } = program.check();
+  if (!valid) throw typeFault(error, text);
+  if (type !== 'bool' && type !== 'string' && type !== 'int') {
+    throw new ExpressionError(`This gives ${type ?? 'nothing'}.`, { kind: 'type', start: 0, end: text.length });
+  }
+  return { type, evaluate: (view) => program(view) };
+}
+
+function newEnvironment(): Environment {
+  const made = new Environment();
+  for (const [name, ctor] of Object.entries(CLASSES)) {
+    made.registerType(name, { ctor, fields: { ...VOCABULARY[name as keyof typeof CLASSES] } });
+  }
+  return made
+    .registerVariable('event', 'Event')
+    .registerVariable('key', 'string')
+    .registerFunction('string.rematch(string): bool', (text: string, pattern: string) => {
+      const compiled = patterns.get(pattern);
+      if (compiled === undefined) throw new Error('a pattern that was not compiled');
+      return compiled.test(text);
+    });
+}
+
+function parse(text: string) {
+  try {
+    return environment.parse(text);
+  } catch (error) {
+    if (!(error instanceof ParseError)) throw error;
+    const { start, end } = error.range ?? { start: 0, end: text.length };
+    throw new ExpressionError(sentence(error.summary), { kind: 'syntax', start, end });
+  }
+}
+
+function typeFault(error: unknown, text: string): ExpressionError {
+  const whole = { start: 0, end: text.length };
+  if (!(error instanceof TypeFault)) return new ExpressionError('This cannot be checked.', { kind: 'type', ...whole });
+  const { node, summary, code } = error;
+  const at = error.range ?? whole;
+  if (code === 'unknown_variable') {
+    const name = text.slice(at.start, at.end);
+    return new ExpressionError(`There is no ${name}.`, { kind: 'unknown-name', ...at, name, within: '' });
+  }
+  if (code === 'no_such_key' && node !== undefined && isNode(node) && node.op === '.') {
+    const [from, name] = node.args;
+    const within = text.slice(from.start, from.end);
+    return new ExpressionError(`There is no ${name} in ${within}.`, { kind: 'unknown-name', ...at, name, within });
+  }
+  return new ExpressionError(sentence(summary.replaceAll('rematch', 'matches')), { kind: 'type', ...at });
+}
+
+function compilePattern(call: Extract<ASTNode, { op: 'rcall' }>): void {
+  const [pattern] = call.args[2];
+  if (pattern === undefined) return;
+  if (pattern.op !== 'value' || typeof pattern.args !== 'string') {
+    throw new ExpressionError('The pattern of matches() is a literal text.', { kind: 'pattern', ...range(pattern) });
+  }
+  try {
+    patterns.set(pattern.args, RE2JS.compile(pattern.args));
+  } catch (error) {
+    const why = error instanceof Error ? error.message.replace(/^error parsing regexp: /, '') : 'unknown';
+    throw new ExpressionError(`RE2 does not take this pattern: ${why}.`, { kind: 'pattern', ...range(pattern) });
+  }
+}
+
+/** Between a receiver and the name of its method stand only a point, closing brackets, space and comments. */
+function rename(text: string, call: Extract<ASTNode, { op: 'rcall' }>): string {
+  const before = /(?:[\s.)]|\/\/[^\n]*\n)*/y;
+  before.lastIndex = call.args[1].end;
+  before.exec(text);
+  const at = before.lastIndex;
+  return `${text.slice(0, at)}rematch${text.slice(at + 'rematch'.length)}`;
+}
+
+function* nodes(from: unknown): Generator<ASTNode> {
+  if (Array.isArray(from)) for (const one of from) yield* nodes(one);
+  else if (isNode(from)) {
+    yield from;
+    yield* nodes(from.args);
+  }
+}
+
+function isNode(value: unknown): value is ASTNode {
+  return typeof value === 'object' && value !== null && 'op' in value && 'args' in value && 'start' in value;
+}
+
+function range(node: ASTNode): { start: number; end: number } {
+  return { start: node.start, end: node.end };
+}
+
+function sentence(summary: string): string {
+  const text = summary.replace('Unexpected token: EOF', 'The expression ends too early').replace(/\.?$/, '.');
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
