@@ -1,0 +1,42 @@
+/**
+ * What the loops of a route wait for: something has changed, look again. A ring that nobody waits for is not lost, so
+ * that a change between a loop's look and its wait wakes it at once. Stopping rings too: a loop that wakes looks at its
+ * signal first.
+ */
+export class Bell {
+  #next = Promise.withResolvers<void>();
+
+  ring(): void {
+    this.#next.resolve();
+    this.#next = Promise.withResolvers<void>();
+  }
+
+  readonly #alarms = new Set<NodeJS.Timeout>();
+
+  ringIn(ms: number): void {
+    const alarm = setTimeout(
+      () => {
+        this.#alarms.delete(alarm);
+        this.ring();
+      },
+      Math.max(1, ms),
+    );
+    this.#alarms.add(alarm);
+  }
+
+  [Symbol.dispose](): void {
+    for (const alarm of this.#alarms) clearTimeout(alarm);
+    this.#alarms.clear();
+  }
+
+  /** Take the promise, then look at the condition, then await it: no ring in between goes unheard. */
+  next(): Promise<void> {
+    return this.#next.promise;
+  }
+}
+
+/** Exponential from `firstMs` to `maxMs`, each wait drawn from the upper half so that many waiters spread out. */
+export function backoffMs(attempt: number, { firstMs, maxMs }: { firstMs: number; maxMs: number }): number {
+  const full = Math.min(maxMs, firstMs * 2 ** Math.min(attempt, 30));
+  return full / 2 + Math.random() * (full / 2);
+}

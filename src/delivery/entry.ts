@@ -1,0 +1,70 @@
+import type { Destination, HeldReason, Message, Receipt, RejectReason, RetryReason } from '../adapter.ts';
+import type { Cursor, StreamName } from '../envelope/position.ts';
+import type { JournalRecord, RouteName } from '../journal/record.ts';
+
+/** Why a message is parked, or dead. */
+export interface Verdict {
+  readonly state: 'retry' | 'held' | 'dead';
+  readonly reason: RetryReason | HeldReason | RejectReason;
+  readonly detail: string;
+}
+
+/** What became of an entry, waiting to be committed. */
+export type Effect =
+  | { readonly kind: 'delivered'; readonly receipt: Receipt; readonly at: number }
+  | { readonly kind: 'parked'; readonly verdict: Verdict; readonly at: number };
+
+/** One message on its way: from the journal's window, or, with a `parkedId`, from the table of parked messages. */
+export interface Entry {
+  readonly stream: StreamName;
+  readonly cursor: Cursor;
+  readonly message: Message;
+  readonly destination: Destination;
+  readonly key: string;
+  readonly bytes: number;
+  readonly parkedId: number | undefined;
+  /** Set once; an outcome that comes later, as after a quota has let go of the entry, changes nothing. */
+  effect: Effect | 'dropped' | undefined;
+  /** Failed attempts in a row, and when the first of them was, in milliseconds since 1970. */
+  failures: number;
+  failedSince: number | undefined;
+  /** The broker's last word that it can never pass, while that is still doubted. */
+  rejected: Verdict | undefined;
+  /** How often the connection broke while this message was alone on it. */
+  breaks: number;
+  /** Deliveries of other messages since it first broke the connection. */
+  passedSince: number;
+}
+
+export interface Place {
+  readonly destination: Destination;
+  readonly key: string;
+}
+
+export function entryOf(
+  record: JournalRecord,
+  place: Place,
+  of: { readonly route: RouteName; readonly replays: number; readonly parkedId?: number },
+): Entry {
+  const { attributes, data } = record;
+  const id = `${attributes.id}/${of.route}`;
+  return {
+    stream: record.stream,
+    cursor: { epoch: record.epoch, position: record.position },
+    message: {
+      ...place,
+      attributes: { ...attributes, origin: of.replays > 0 ? 'replay' : record.origin },
+      data,
+      deduplicationId: of.replays > 0 ? `${id}/${of.replays}` : id,
+    },
+    ...place,
+    bytes: data.byteLength,
+    parkedId: of.parkedId,
+    effect: undefined,
+    failures: 0,
+    failedSince: undefined,
+    rejected: undefined,
+    breaks: 0,
+    passedSince: 0,
+  };
+}

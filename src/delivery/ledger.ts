@@ -1,0 +1,267 @@
+import type { Logger } from 'pino';
+import type { Capabilities, Outcome, Receipt } from '../adapter.ts';
+import type { Cursor, StreamName } from '../envelope/position.ts';
+import type { JournalRecord, ParkedMessage, Settlement } from '../journal/record.ts';
+import type { Route } from '../routing/route.ts';
+import type { Bell } from './bell.ts';
+import { type Effect, type Entry, entryOf, type Verdict } from './entry.ts';
+import { Judge, type Ruling } from './judge.ts';
+import { KeyQueues } from './key-queues.ts';
+import { Pace } from './pace.ts';
+import { type Lane, ParkedLanes } from './parked-lanes.ts';
+import { settlementOf } from './settlement.ts';
+import { Window, type WindowLimit } from './window.ts';
+
+const BATCH_BYTES = 4 * 1024 * 1024;
+/** So many parked with nothing delivered in between: the route stops instead of parking everything. */
+const PARKED_BEFORE_STOP = 1024;
+
+export interface LedgerOptions {
+  readonly route: Route;
+  readonly capabilities: Capabilities;
+  readonly window: WindowLimit;
+  readonly bell: Bell;
+  readonly log: Logger;
+  readonly now: () => number;
+}
+
+/**
+ * Everything that a route has in hand, from `admit` to `settlement`: which messages wait in which key's queue, which are
+ * under way, which lanes are parked, and what is settled but not committed. It does no input or output; route-worker.ts
+ * moves the messages, and this says where each one goes next.
+ *
+ * Order: a key's messages leave its queue one after another, and one that is parked takes all that follow it in its lane
+ * along. So the order per object holds for each destination; only between a destination that is held and another one
+ * that is not may the messages of one object overtake each other, or one stuck destination would delay the rest.
+ */
+export class Ledger {
+  readonly #options: LedgerOptions;
+  readonly #window: Window;
+  readonly #queues: KeyQueues;
+  readonly #lanes = new ParkedLanes();
+  readonly #judge = new Judge();
+  readonly #pace: Pace;
+  /** Parked messages that have been delivered or have died, to be committed. */
+  #unparked: Entry[] = [];
+  #parkedInARow = 0;
+  /** How often the route has been replayed: part of each message's deduplication id. */
+  replays = 0;
+
+  constructor(options: LedgerOptions) {
+    this.#options = options;
+    this.#window = new Window(options.window);
+    this.#queues = new KeyQueues(() => options.bell.ring());
+    this.#pace = new Pace(options.capabilities);
+  }
+
+  get hasRoom(): boolean {
+    return this.#window.hasRoom;
+  }
+
+  get unsettled(): number {
+    return this.#window.records;
+  }
+
+  get stopped(): Verdict | undefined {
+    return this.#pace.stopped;
+  }
+
+  get lanes(): Iterable<Lane> {
+    return this.#lanes;
+  }
+
+  [Symbol.dispose](): void {
+    this.#queues[Symbol.dispose]();
+  }
+
+  /** A record that the route has just read. */
+  admit(record: JournalRecord): void {
+    const { route, now } = this.#options;
+    const decision = route.decide(record, now());
+    if (decision.kind === 'filtered' || decision.kind === 'expired') {
+      this.#window.skip(record.stream, { epoch: record.epoch, position: record.position }, decision.kind);
+      return;
+    }
+    const place = decision.kind === 'publish' ? decision : { destination: '', key: record.key };
+    const entry = entryOf(record, place, { route: route.name, replays: this.replays });
+    this.#window.add(entry);
+    const lane = this.#lanes.of(entry.destination, entry.key);
+    if (decision.kind === 'reject') this.#end(entry, { ...decision, state: 'dead' });
+    else if (lane) this.#end(entry, behind(lane));
+    else this.#queues.add(entry);
+  }
+
+  /** What may be sent now, given how many batches are under way; empty when nothing may. */
+  nextBatch(underWay: number): readonly Entry[] {
+    const { messages, parallelism } = this.#pace.limit(this.#options.now());
+    if (underWay >= parallelism || messages === 0 || !this.#queues.hasReady) return [];
+    return this.#queues.take({ messages, bytes: BATCH_BYTES, ordered: this.#options.capabilities.orderedBatches });
+  }
+
+  /** The batch has been answered; without outcomes, its connection, of that generation, broke and nothing is known. */
+  landed(batch: readonly Entry[], outcomes: readonly Outcome[] | undefined, generation: number): void {
+    if (outcomes === undefined) this.#lost(batch, generation);
+    else this.#judged(batch, outcomes);
+    const again = batch.filter((entry) => this.#goesAgain(entry));
+    this.#queues.landed(batch, again);
+  }
+
+  /** What can be committed now. `committed` is called when it has been. */
+  settlement(): { readonly settlement: Settlement; committed(): void } | undefined {
+    const taken = this.#window.take();
+    const unparked = this.#unparked;
+    if (taken === undefined && unparked.length === 0) return undefined;
+    this.#unparked = [];
+    return {
+      settlement: settlementOf(this.#options.route.name, taken, unparked),
+      committed: () => {
+        for (const entry of unparked) this.#lanes.of(entry.destination, entry.key)?.loaded.delete(entry);
+      },
+    };
+  }
+
+  /** The window is full: what keeps failing gives its place to others. */
+  relieve(): void {
+    if (this.#pace.stopped) return;
+    const verdict: Verdict = {
+      state: 'retry',
+      reason: 'unavailable',
+      detail: 'kept failing while the window was full',
+    };
+    for (const entry of this.#queues.backingOff()) {
+      const patient = entry.parkedId !== undefined || entry.breaks > 0 || entry.failures === 0;
+      if (!patient) this.#park(entry, entry.key, { verdict, waitMs: 0 });
+    }
+  }
+
+  /** Parked messages on start: a lane for each destination or key that has some. */
+  reopen(destination: string, key: string, state: 'retry' | 'held'): void {
+    const verdict: Verdict = { state, reason: 'unavailable', detail: 'parked before the start' };
+    this.#lanes.open(destination, state === 'held' ? undefined : key, verdict);
+  }
+
+  /** Rows of a lane, as it wanted them: back into the queues; without any, the lane is closed if it is drained. */
+  load(lane: Lane, rows: readonly ParkedMessage[], oneOfEachKey: boolean): void {
+    const { route, bell } = this.#options;
+    if (rows.length === 0 && lane.loaded.size === 0 && !this.#window.willPark(lane.destination, lane.key)) {
+      this.#lanes.close(lane);
+    }
+    const keys = new Set<string>();
+    for (const { id, record, destination, key } of rows) {
+      if (oneOfEachKey && keys.has(key)) continue;
+      keys.add(key);
+      const entry = entryOf(record, { destination, key }, { route: route.name, replays: this.replays, parkedId: id });
+      lane.loaded.add(entry);
+      this.#queues.add(entry);
+      if (lane.flowing) lane.after = id;
+    }
+    if (rows.length > 0) bell.ring();
+  }
+
+  /** Lets go of everything up to `upTo`, and of all that was loaded from lanes; late outcomes change nothing then. */
+  drop(stream: StreamName, upTo: Cursor): void {
+    for (const entry of this.#window.drop(stream, upTo)) this.#pace.settled(entry);
+    for (const lane of this.#lanes) {
+      for (const entry of lane.loaded) entry.effect ??= 'dropped';
+      lane.loaded.clear();
+      lane.after = 0;
+    }
+    this.#queues.remove((entry) => entry.effect === 'dropped');
+  }
+
+  #lost(batch: readonly Entry[], generation: number): void {
+    const guilty = this.#pace.lost(batch, generation);
+    if (guilty) {
+      const detail = `the connection broke each of the ${guilty.breaks} times that this message was sent alone`;
+      this.#end(guilty, { state: 'dead', reason: 'breaks-connection', detail });
+    }
+    for (const { key, breaks, effect } of batch) {
+      if (effect === undefined && breaks > 0) this.#queues.backOff(key, 1_000 * breaks);
+    }
+  }
+
+  #judged(batch: readonly Entry[], outcomes: readonly Outcome[]): void {
+    const now = this.#options.now();
+    outcomes.forEach((outcome, i) => {
+      const entry = batch[i];
+      if (entry === undefined || entry.effect !== undefined) return;
+      if (outcome.kind === 'delivered') this.#pace.delivered(entry);
+      else this.#pace.settled(entry);
+      this.#obey(entry, this.#judge.ruling(entry, outcome, now));
+    });
+  }
+
+  #obey(entry: Entry, ruling: Ruling): void {
+    switch (ruling.kind) {
+      case 'delivered':
+        this.#delivered(entry, ruling.receipt);
+        break;
+      case 'dead':
+        this.#end(entry, ruling.verdict);
+        break;
+      case 'again':
+        this.#queues.backOff(entry.key, ruling.waitMs);
+        break;
+      case 'park':
+        this.#park(entry, entry.key, ruling);
+        break;
+      case 'hold':
+        this.#park(entry, undefined, { verdict: ruling.verdict, waitMs: 0 });
+        break;
+      default:
+        ruling satisfies never;
+    }
+  }
+
+  #delivered(entry: Entry, receipt: Receipt): void {
+    this.#parkedInARow = 0;
+    this.#settle(entry, { kind: 'delivered', receipt, at: this.#options.now() });
+    if (entry.parkedId !== undefined) this.#lanes.of(entry.destination, entry.key)?.passed();
+    const believed = this.#judge.passed(entry.destination);
+    for (const rejected of believed) if (rejected.rejected) this.#end(rejected, rejected.rejected);
+    if (believed.length > 0) this.#queues.remove((waiting) => waiting.effect !== undefined);
+  }
+
+  /** Parks the message and everything behind it in its lane; or stops the route, where nothing of it gets through. */
+  #park(entry: Entry, key: string | undefined, { verdict, waitMs }: { verdict: Verdict; waitMs: number }): void {
+    const { route, log, now, bell } = this.#options;
+    const { destination } = entry;
+    const known = this.#lanes.of(destination, entry.key);
+    const whole = key === undefined && route.constantDestination !== undefined && known === undefined;
+    if (whole || (this.#parkedInARow >= PARKED_BEFORE_STOP && entry.parkedId === undefined)) {
+      if (!this.#pace.stopped)
+        log.error({ destination, ...verdict }, 'nothing gets through: the route waits and probes');
+      bell.ringIn(this.#pace.stop(verdict, now()));
+      return;
+    }
+    const lane = this.#lanes.open(destination, key, verdict);
+    if (lane !== known) log.warn({ destination, key, ...verdict }, 'parked in the journal, and tried again for ever');
+    bell.ringIn(lane.backOff(now(), waitMs));
+    for (const waiting of [entry, ...this.#queues.removeOf(lane.destination, lane.key)]) {
+      if (waiting.parkedId !== undefined) lane.loaded.delete(waiting);
+      else this.#end(waiting, waiting === entry ? verdict : behind(lane));
+    }
+  }
+
+  #end(entry: Entry, { state, reason, detail }: Verdict): void {
+    const { log, now } = this.#options;
+    if (state !== 'dead') this.#parkedInARow += 1;
+    else log.warn({ id: entry.message.attributes.id, reason, detail }, 'dead letter: this message can never pass');
+    this.#settle(entry, { kind: 'parked', verdict: { state, reason, detail }, at: now() });
+  }
+
+  #settle(entry: Entry, effect: Effect): void {
+    entry.effect = effect;
+    if (entry.parkedId !== undefined) this.#unparked.push(entry);
+  }
+
+  /** A parked message whose lane has backed off is not kept in memory: the journal has it. */
+  #goesAgain(entry: Entry): boolean {
+    if (entry.effect !== undefined) return false;
+    return entry.parkedId === undefined || (this.#lanes.of(entry.destination, entry.key)?.loaded.has(entry) ?? false);
+  }
+}
+
+function behind(lane: Lane): Verdict {
+  return { state: lane.state, reason: lane.verdict.reason, detail: 'waits behind an earlier message' };
+}

@@ -1,0 +1,87 @@
+import type { Capabilities } from '../adapter.ts';
+import { backoffMs } from './bell.ts';
+import type { Entry, Verdict } from './entry.ts';
+
+/** After so many lost connections in a row, messages go one by one. */
+const LOSSES_BEFORE_ALONE = 3;
+/** What breaks the connection so often, alone, while others pass in between, is to blame for it. */
+const BREAKS_BEFORE_BLAME = 3;
+
+/**
+ * How much a route may send at once: all that its adapter can take, one message, or nothing for a while.
+ *
+ * A poison pill must not stop a route for ever, and a flapping broker must not fill the dead letters. So after a few
+ * losses without progress (nothing that was under way at a loss has been settled since) each message goes alone; one that
+ * breaks its connection alone is a suspect, and makes room for others. A suspect is guilty after three breaks, if others
+ * have passed meanwhile; otherwise it is the broker, and the suspect is tried for ever.
+ *
+ * A route through which nothing passes stops: everything stays where it is, and one message at a time probes.
+ */
+export class Pace {
+  readonly #capabilities: Capabilities;
+  readonly #suspects = new Set<Entry>();
+  #unproven = new Set<Entry>();
+  #losses = 0;
+  #generation = -1;
+  #stopped: Verdict | undefined;
+  #probes = 0;
+  #probeAt = 0;
+
+  constructor(capabilities: Capabilities) {
+    this.#capabilities = capabilities;
+  }
+
+  get stopped(): Verdict | undefined {
+    return this.#stopped;
+  }
+
+  get #alone(): boolean {
+    return this.#losses >= LOSSES_BEFORE_ALONE || this.#suspects.size > 0;
+  }
+
+  /** Messages in the next batch and batches under way at most; 0 messages while a stopped route waits for its probe. */
+  limit(now: number): { readonly messages: number; readonly parallelism: number } {
+    if (this.#stopped) return { messages: now < this.#probeAt ? 0 : 1, parallelism: 1 };
+    if (this.#alone) return { messages: 1, parallelism: 1 };
+    return { messages: this.#capabilities.batchSize, parallelism: this.#capabilities.parallelism };
+  }
+
+  /** Nothing passes: returns in how many milliseconds the next probe is due. */
+  stop(verdict: Verdict, now: number): number {
+    this.#stopped = verdict;
+    const ms = backoffMs(this.#probes++, { firstMs: 1_000, maxMs: 30_000 });
+    this.#probeAt = now + ms;
+    return ms;
+  }
+
+  delivered(entry: Entry): void {
+    this.#stopped = undefined;
+    this.#probes = 0;
+    this.#suspects.delete(entry);
+    for (const suspect of this.#suspects) suspect.passedSince += 1;
+    this.settled(entry);
+  }
+
+  /** The broker has given a verdict, whichever: the message did not break the connection. */
+  settled(entry: Entry): void {
+    this.#suspects.delete(entry);
+    if (this.#unproven.delete(entry) && this.#unproven.size === 0) this.#losses = 0;
+  }
+
+  /** The connection of that generation broke under the batch; returns the message that is to blame, if it is known. */
+  lost(batch: readonly Entry[], generation: number): Entry | undefined {
+    const suspect = batch.length === 1 && this.#alone ? batch[0] : undefined;
+    if (generation !== this.#generation) {
+      this.#generation = generation;
+      this.#losses += 1;
+      this.#unproven = new Set();
+    }
+    for (const entry of batch) this.#unproven.add(entry);
+    if (suspect === undefined) return undefined;
+    suspect.breaks += 1;
+    this.#suspects.add(suspect);
+    if (suspect.breaks < BREAKS_BEFORE_BLAME || suspect.passedSince === 0) return undefined;
+    this.settled(suspect);
+    return suspect;
+  }
+}

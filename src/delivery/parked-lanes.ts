@@ -1,0 +1,107 @@
+import type { Destination } from '../adapter.ts';
+import { backoffMs } from './bell.ts';
+import type { Entry, Verdict } from './entry.ts';
+
+/** Rows loaded from a lane that flows, and from one that probes. */
+const PAGE = 256;
+const PROBES = 16;
+
+/**
+ * A destination that takes nothing (`key` undefined), or one key of it that cannot pass: its messages are parked in the
+ * journal, in order, and all that follows for it is parked behind them until the lane has been drained.
+ *
+ * A lane probes: from time to time a few of its messages, one of each key, are tried. When one of them is delivered the
+ * lane flows: page after page is loaded until the table holds nothing of it any more; then it is closed, and messages
+ * take the direct way again.
+ */
+export class Lane {
+  readonly destination: Destination;
+  readonly key: string | undefined;
+  readonly verdict: Verdict;
+  /** Entries made from parked rows, until what became of them is committed. */
+  readonly loaded = new Set<Entry>();
+  flowing = false;
+  /** The last row that was loaded while flowing. */
+  after = 0;
+  probeAt = 0;
+  #probes = 0;
+  #passed = false;
+
+  constructor(destination: Destination, key: string | undefined, verdict: Verdict) {
+    this.destination = destination;
+    this.key = key;
+    this.verdict = verdict;
+  }
+
+  get state(): 'held' | 'retry' {
+    return this.key === undefined ? 'held' : 'retry';
+  }
+
+  /** Not now: the messages stay where they are, in the journal. Returns in how many milliseconds it probes. */
+  backOff(now: number, askedMs: number): number {
+    this.flowing = false;
+    this.#passed = false;
+    this.after = 0;
+    const ms = Math.max(askedMs, backoffMs(this.#probes++, { firstMs: 1_000, maxMs: 30_000 }));
+    this.probeAt = now + ms;
+    return ms;
+  }
+
+  /** One of its messages was delivered: when all the probes are committed, it flows. */
+  passed(): void {
+    this.#passed = true;
+    this.#probes = 0;
+  }
+
+  /** How many rows to load now, or none. A row is never loaded twice, for a probe leaves the table before the flow. */
+  wants(now: number): { readonly rows: number; readonly oneOfEachKey: boolean } | undefined {
+    if (now < this.probeAt) return undefined;
+    if (!this.flowing && this.#passed && this.loaded.size === 0) this.flowing = true;
+    if (this.flowing) return this.loaded.size < PAGE / 2 ? { rows: PAGE, oneOfEachKey: false } : undefined;
+    return this.loaded.size === 0 ? { rows: PROBES, oneOfEachKey: true } : undefined;
+  }
+}
+
+export class ParkedLanes {
+  readonly #byDestination = new Map<Destination, Lane>();
+  readonly #byKey = new Map<string, Lane>();
+
+  [Symbol.iterator](): IterableIterator<Lane> {
+    return [...this.#byDestination.values(), ...this.#byKey.values()].values();
+  }
+
+  get size(): number {
+    return this.#byDestination.size + this.#byKey.size;
+  }
+
+  of(destination: Destination, key: string): Lane | undefined {
+    return this.#byDestination.get(destination) ?? this.#byKey.get(laneKey(destination, key));
+  }
+
+  /** The lane for it, new or known; a destination's lane swallows those of its keys. */
+  open(destination: Destination, key: string | undefined, verdict: Verdict): Lane {
+    const known = this.#byDestination.get(destination) ?? (key === undefined ? undefined : this.of(destination, key));
+    if (known) return known;
+    const lane = new Lane(destination, key, verdict);
+    if (key !== undefined) {
+      this.#byKey.set(laneKey(destination, key), lane);
+      return lane;
+    }
+    for (const [name, other] of this.#byKey) {
+      if (other.destination !== destination) continue;
+      for (const entry of other.loaded) lane.loaded.add(entry);
+      this.#byKey.delete(name);
+    }
+    this.#byDestination.set(destination, lane);
+    return lane;
+  }
+
+  close(lane: Lane): void {
+    if (lane.key === undefined) this.#byDestination.delete(lane.destination);
+    else this.#byKey.delete(laneKey(lane.destination, lane.key));
+  }
+}
+
+function laneKey(destination: Destination, key: string): string {
+  return `${destination}\n${key}`;
+}

@@ -1,0 +1,223 @@
+import type { Logger } from 'pino';
+import type { Adapter, Capabilities } from '../adapter.ts';
+import { type Cursor, compareCursors, ORIGIN, type StreamName } from '../envelope/position.ts';
+import type { Journal } from '../journal/port.ts';
+import type { Route } from '../routing/route.ts';
+import { Bell } from './bell.ts';
+import { Connection, type ConnectionState } from './connection.ts';
+import type { Entry, Verdict } from './entry.ts';
+import type { Deadlines } from './guard.ts';
+import { Ledger } from './ledger.ts';
+import type { WindowLimit } from './window.ts';
+
+/** What a crash can repeat, per route. */
+const WINDOW: WindowLimit = { records: 4096, bytes: 16 * 1024 * 1024 };
+const PAGE = { records: 512, bytes: 4 * 1024 * 1024 };
+
+export interface RouteWorkerOptions {
+  readonly route: Route;
+  readonly capabilities: Capabilities;
+  /** A new, unconnected adapter for each attempt to connect. */
+  readonly create: () => Promise<Adapter>;
+  readonly journal: Journal;
+  readonly log: Logger;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly deadlines?: Deadlines;
+  readonly window?: WindowLimit;
+}
+
+export interface RouteStatus {
+  readonly connection: ConnectionState;
+  /** Why nothing of the route gets through, while that is so. */
+  readonly stopped: Verdict | undefined;
+  readonly parked: readonly {
+    readonly destination: string;
+    readonly key: string | undefined;
+    readonly verdict: Verdict;
+  }[];
+  readonly unsettled: number;
+  readonly underWay: number;
+}
+
+/**
+ * One route: reads the journal behind its cursor, publishes, and commits what became of each record.
+ *
+ * Three loops share a ledger and wait for one bell. `fill` reads as long as the window has room. `send` takes batches
+ * while the connection is up. `settle` commits the settled prefix and, because only it knows that no commit is under
+ * way, loads parked messages and lets go of what a quota has expired: so this route's rows in the journal are touched in
+ * one place, one thing after another.
+ */
+export class RouteWorker {
+  readonly #options: RouteWorkerOptions;
+  readonly #bell = new Bell();
+  readonly #ledger: Ledger;
+  readonly #connection: Connection;
+  /** How far `fill` has read. */
+  readonly #read = new Map<StreamName, Cursor>();
+  readonly #quotas: { readonly stream: StreamName; readonly upTo: Cursor }[] = [];
+  #underWay = 0;
+
+  constructor(options: RouteWorkerOptions) {
+    const { window = WINDOW, create, deadlines, log } = options;
+    this.#options = options;
+    this.#ledger = new Ledger({ ...options, window, bell: this.#bell });
+    this.#connection = new Connection({ create, bell: this.#bell, log, ...(deadlines && { deadlines }) });
+  }
+
+  get status(): RouteStatus {
+    return {
+      connection: this.#connection.state,
+      stopped: this.#ledger.stopped,
+      parked: [...this.#ledger.lanes].map(({ destination, key, verdict }) => ({ destination, key, verdict })),
+      unsettled: this.#ledger.unsettled,
+      underWay: this.#underWay,
+    };
+  }
+
+  /**
+   * Runs until `stop`; what is under way then may still be acknowledged and is committed, until `kill`. Neither loses
+   * anything. Rejects only when the journal does.
+   */
+  async run(stop: AbortSignal, kill: AbortSignal): Promise<void> {
+    await using stack = new AsyncDisposableStack();
+    stack.use(this.#bell);
+    stack.use(this.#ledger);
+    await this.#open(stack);
+    const failed = new AbortController();
+    const stopped = AbortSignal.any([stop, kill, failed.signal]);
+    const killed = AbortSignal.any([kill, failed.signal]);
+    stopped.addEventListener('abort', () => this.#bell.ring(), { once: true });
+    const ended = new AbortController();
+    const connection = this.#connection.keep(ended.signal);
+    stack.defer(async () => {
+      ended.abort();
+      await connection;
+    });
+    const loops = [this.#fill(stopped), this.#send(stopped, killed), this.#settle(stopped)];
+    try {
+      await Promise.all(loops);
+    } catch (error) {
+      failed.abort();
+      this.#bell.ring();
+      await Promise.allSettled(loops);
+      throw error;
+    }
+  }
+
+  async #open(stack: AsyncDisposableStack): Promise<void> {
+    const { route, journal } = this.#options;
+    const state = await journal.openRoute(route.name, { startFrom: route.startFrom, atQuota: route.atQuota });
+    this.#ledger.replays = state.replays;
+    for (const [stream, cursor] of state.cursors) this.#read.set(stream, cursor);
+    for (const lane of await journal.parkedLanes(route.name))
+      this.#ledger.reopen(lane.destination, lane.key, lane.state);
+    stack.defer(journal.onAdvance(() => this.#bell.ring()));
+    const onQuota = (stream: StreamName, upTo: Cursor) => {
+      this.#quotas.push({ stream, upTo });
+      this.#bell.ring();
+    };
+    stack.defer(journal.onQuota(route.name, onQuota));
+  }
+
+  async #fill(stop: AbortSignal): Promise<void> {
+    while (!stop.aborted) {
+      const changed = this.#bell.next();
+      if (!this.#ledger.hasRoom) this.#ledger.relieve();
+      if (!(await this.#readOn(stop))) await changed;
+      else this.#bell.ring();
+    }
+  }
+
+  /** A page of each stream, while there is room; false when there was nothing. */
+  async #readOn(stop: AbortSignal): Promise<boolean> {
+    const { journal } = this.#options;
+    let found = false;
+    for (const { stream } of await journal.streams()) {
+      if (stop.aborted || !this.#ledger.hasRoom) break;
+      const after = this.#read.get(stream) ?? ORIGIN;
+      const records = await journal.read(stream, after, PAGE);
+      const movedOn = this.#read.get(stream) !== after && this.#read.has(stream);
+      if (movedOn || records.length === 0) continue;
+      for (const record of records) this.#ledger.admit(record);
+      const last = records.at(-1);
+      if (last) this.#read.set(stream, { epoch: last.epoch, position: last.position });
+      found = true;
+    }
+    return found;
+  }
+
+  async #send(stop: AbortSignal, kill: AbortSignal): Promise<void> {
+    while (!stop.aborted || this.#underWay > 0) {
+      const changed = this.#bell.next();
+      const up = !stop.aborted && this.#connection.state.kind === 'up';
+      const batch = up ? this.#ledger.nextBatch(this.#underWay) : [];
+      if (batch.length === 0) {
+        await changed;
+        continue;
+      }
+      this.#underWay += 1;
+      void this.#publish(batch, kill);
+    }
+  }
+
+  async #publish(batch: readonly Entry[], kill: AbortSignal): Promise<void> {
+    const { generation } = this.#connection;
+    const messages = batch.map((entry) => entry.message);
+    const outcomes = await this.#connection.publish(messages, kill).catch(() => undefined);
+    this.#underWay -= 1;
+    this.#ledger.landed(batch, outcomes, generation);
+    this.#bell.ring();
+  }
+
+  async #settle(stop: AbortSignal): Promise<void> {
+    while (true) {
+      const changed = this.#bell.next();
+      const ready = this.#ledger.settlement();
+      if (ready) {
+        await this.#options.journal.settle(ready.settlement);
+        ready.committed();
+        this.#bell.ring();
+      } else if (this.#quotas.length > 0) {
+        await this.#expire();
+      } else if (stop.aborted && this.#underWay === 0) {
+        return;
+      } else if (stop.aborted || !(await this.#loadLanes())) {
+        await changed;
+      }
+    }
+  }
+
+  async #expire(): Promise<void> {
+    const { route, journal, log } = this.#options;
+    const quota = this.#quotas.shift();
+    if (quota === undefined) return;
+    const { stream } = quota;
+    this.#ledger.drop(stream, quota.upTo);
+    const { expired, cursor } = await journal.expire(route.name, stream, quota.upTo);
+    if (compareCursors(this.#read.get(stream) ?? ORIGIN, cursor) < 0) this.#read.set(stream, cursor);
+    for (const lane of await journal.parkedLanes(route.name))
+      this.#ledger.reopen(lane.destination, lane.key, lane.state);
+    log.error(
+      { expired, stream },
+      'the journal is full: the oldest messages of this route have expired; a gap says so',
+    );
+    this.#bell.ring();
+  }
+
+  /** Brings parked messages back into the queues, and closes the lanes that hold none any more. */
+  async #loadLanes(): Promise<boolean> {
+    const { route, journal, now } = this.#options;
+    if (this.#connection.state.kind !== 'up' || this.#ledger.stopped) return false;
+    let loaded = false;
+    for (const lane of this.#ledger.lanes) {
+      const wanted = lane.wants(now());
+      if (wanted === undefined) continue;
+      const of = { destination: lane.destination, after: lane.after, ...(lane.key !== undefined && { key: lane.key }) };
+      const rows = await journal.parked(route.name, of, wanted.rows);
+      this.#ledger.load(lane, rows, wanted.oneOfEachKey);
+      if (rows.length > 0) loaded = true;
+    }
+    return loaded;
+  }
+}

@@ -1,0 +1,133 @@
+import type { Destination } from '../adapter.ts';
+import { type Cursor, compareCursors, type StreamName } from '../envelope/position.ts';
+import type { Entry } from './entry.ts';
+
+/** Records in a row that are not published: they hold no memory of their own, only their counts. */
+interface Skipped {
+  cursor: Cursor;
+  read: number;
+  filtered: number;
+  expired: number;
+}
+
+type Slot = { readonly entry: Entry } | { readonly skipped: Skipped };
+
+/** A settled prefix of each stream: how far the cursors may go, and what was passed on the way. */
+export interface Taken {
+  readonly cursors: ReadonlyMap<StreamName, Cursor>;
+  readonly entries: readonly Entry[];
+  readonly read: number;
+  readonly filtered: number;
+  readonly expired: number;
+}
+
+export interface WindowLimit {
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/**
+ * What a route has read and not yet committed.
+ *
+ * Entries come in each stream's order and settle in any order. The cursor may only ever pass what is settled, so an
+ * entry's effect waits here until everything before it in its stream has one too; then cursor, counters, receipts and
+ * parked messages leave together, as one settlement (settlement.ts). That makes the counters add up at every commit, and it bounds what
+ * a crash repeats: at most this window.
+ */
+export class Window {
+  readonly #limit: WindowLimit;
+  readonly #streams = new Map<StreamName, Slot[]>();
+  #records = 0;
+  #bytes = 0;
+
+  constructor(limit: WindowLimit) {
+    this.#limit = limit;
+  }
+
+  get records(): number {
+    return this.#records;
+  }
+
+  get hasRoom(): boolean {
+    return this.#records < this.#limit.records && this.#bytes < this.#limit.bytes;
+  }
+
+  add(entry: Entry): void {
+    this.#slots(entry.stream).push({ entry });
+    this.#records += 1;
+    this.#bytes += entry.bytes;
+  }
+
+  skip(stream: StreamName, cursor: Cursor, as: 'filtered' | 'expired'): void {
+    const slots = this.#slots(stream);
+    const last = slots.at(-1);
+    const skipped = last && 'skipped' in last ? last.skipped : { cursor, read: 0, filtered: 0, expired: 0 };
+    skipped.cursor = cursor;
+    skipped.read += 1;
+    skipped[as] += 1;
+    if (!last || 'entry' in last) slots.push({ skipped });
+  }
+
+  /** Takes every settled prefix out, or returns undefined when there is none. */
+  take(): Taken | undefined {
+    const taken = { cursors: new Map<StreamName, Cursor>(), entries: [] as Entry[], read: 0, filtered: 0, expired: 0 };
+    for (const [stream, slots] of this.#streams) {
+      const end = slots.findIndex((slot) => 'entry' in slot && slot.entry.effect === undefined);
+      for (const slot of slots.splice(0, end < 0 ? slots.length : end)) {
+        taken.cursors.set(stream, cursorOf(slot));
+        if ('skipped' in slot) {
+          taken.read += slot.skipped.read;
+          taken.filtered += slot.skipped.filtered;
+          taken.expired += slot.skipped.expired;
+        } else {
+          taken.read += 1;
+          taken.entries.push(slot.entry);
+          this.#forget(slot.entry);
+        }
+      }
+    }
+    return taken.cursors.size === 0 ? undefined : taken;
+  }
+
+  /** Whether something that is about to be parked there still waits for its turn to be committed. */
+  willPark(destination: Destination, key: string | undefined): boolean {
+    for (const slots of this.#streams.values()) {
+      for (const slot of slots) {
+        if (!('entry' in slot) || slot.entry.destination !== destination) continue;
+        const { effect } = slot.entry;
+        const parks = effect !== undefined && effect !== 'dropped' && effect.kind === 'parked';
+        if (parks && effect.verdict.state !== 'dead' && (key === undefined || slot.entry.key === key)) return true;
+      }
+    }
+    return false;
+  }
+
+  /** Lets go of everything in the stream up to `upTo`; returns the entries that were let go. */
+  drop(stream: StreamName, upTo: Cursor): Entry[] {
+    const slots = this.#slots(stream);
+    const cut = slots.findIndex((slot) => compareCursors(cursorOf(slot), upTo) > 0);
+    const dropped = slots
+      .splice(0, cut < 0 ? slots.length : cut)
+      .flatMap((slot) => ('entry' in slot ? slot.entry : []));
+    for (const entry of dropped) {
+      this.#forget(entry);
+      entry.effect = 'dropped';
+    }
+    return dropped;
+  }
+
+  #slots(stream: StreamName): Slot[] {
+    const slots = this.#streams.get(stream) ?? [];
+    this.#streams.set(stream, slots);
+    return slots;
+  }
+
+  #forget(entry: Entry): void {
+    this.#records -= 1;
+    this.#bytes -= entry.bytes;
+  }
+}
+
+function cursorOf(slot: Slot): Cursor {
+  return 'entry' in slot ? slot.entry.cursor : slot.skipped.cursor;
+}
