@@ -1,0 +1,95 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { access, constants, mkdir, readdir, readFile, rename } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+
+const here = import.meta.dirname;
+const run = promisify(execFile);
+
+/** What was built or fetched once is kept here, under a name that changes with what it was made from. */
+const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'kube-fanout');
+
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The programs among `names` that are not on the PATH. Debian keeps some daemons in /usr/sbin, which it may lack. */
+export async function missing(...names: readonly string[]): Promise<readonly string[]> {
+  const found = await Promise.all(names.map(locate));
+  return names.filter((_, index) => found[index] === undefined);
+}
+
+export async function locate(name: string): Promise<string | undefined> {
+  const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/go/bin'];
+  for (const directory of directories) {
+    const path = join(directory, name);
+    const executable = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (executable) return path;
+  }
+  return undefined;
+}
+
+/** Runs a short command to its end and gives its standard output; an error holds what it printed. */
+export async function command(name: string, args: readonly string[], cwd = here): Promise<string> {
+  const path = await locate(name);
+  if (path === undefined) throw new Error(`${name} is not installed on this machine.`);
+  const { stdout } = await run(path, args, { cwd, maxBuffer: 64 << 20 });
+  return stdout;
+}
+
+/** A Go program of ours: `module` is a folder beside this file, `folder` the main package in it. */
+export interface GoProgram {
+  readonly module: string;
+  readonly folder: string;
+}
+
+export const PSTEST: GoProgram = { module: 'pstest', folder: '.' };
+export const KUBE_APISERVER: GoProgram = { module: 'kube', folder: 'kube-apiserver' };
+
+/** Where the program is, or will be once it is built: keyed by its module files, its sources and the platform. */
+export async function goProgramPath({ module, folder }: GoProgram): Promise<string> {
+  const root = join(here, module);
+  const sources = (await readdir(join(root, folder))).filter((file) => file.endsWith('.go')).sort();
+  const hash = createHash('sha256').update(`${process.platform}-${process.arch}`);
+  for (const file of ['go.mod', 'go.sum', ...sources.map((source) => join(folder, source))])
+    hash.update(await readFile(join(root, file)));
+  const name = folder === '.' ? module : folder;
+  return join(cache, `${name}-${hash.digest('hex').slice(0, 16)}`);
+}
+
+/** Builds the program unless the cache has it. Two builders at once both succeed: the last rename wins. */
+export async function goProgram(program: GoProgram): Promise<string> {
+  const path = await goProgramPath(program);
+  if (await exists(path)) return path;
+  await mkdir(cache, { recursive: true });
+  const fresh = `${path}.${process.pid}`;
+  await command('go', ['build', '-o', fresh, `./${program.folder}`], join(here, program.module));
+  await rename(fresh, path);
+  return path;
+}
+
+/** Fetches Kafka from Maven Central unless that was done, and gives the Java class path. */
+export async function kafkaClassPath(): Promise<string> {
+  const pom = join(here, 'kafka', 'pom.xml');
+  const hash = createHash('sha256')
+    .update(await readFile(pom))
+    .digest('hex')
+    .slice(0, 16);
+  const file = join(cache, `kafka-${hash}.classpath`);
+  const known = await readFile(file, 'utf8').catch(() => '');
+  if (known !== '' && (await Promise.all(known.split(delimiter).map(exists))).every(Boolean)) return known;
+  await mkdir(cache, { recursive: true });
+  const fresh = `${file}.${process.pid}`;
+  const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath';
+  await command('mvn', ['-q', '-B', '-f', pom, goal, `-Dmdep.outputFile=${fresh}`, '-Dmdep.includeScope=runtime']);
+  await rename(fresh, file);
+  return readFile(file, 'utf8');
+}

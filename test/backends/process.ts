@@ -1,0 +1,150 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { open, readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** How a program is started, and how one can tell that it serves. */
+export interface ProgramSpec {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Standard output and error of every start are appended to this file. */
+  readonly log: string;
+  /** Settles when the program serves, rejects while it does not; tried until it settles or 60 s are over. */
+  readonly ready: (signal: AbortSignal) => Promise<unknown>;
+}
+
+const GRACE_MS = 10_000;
+const WITHIN_MS = 60_000;
+const POLL_MS = 25;
+
+/**
+ * Children must not outlive the tests. An orderly exit kills them by the event; a runner that is itself killed runs no
+ * handler, so on Linux the kernel is asked to kill the child when its parent is gone.
+ */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** A program that a test may kill, pause and start again, always with the same ports and data. */
+export class Program implements AsyncDisposable {
+  readonly name: string;
+  readonly log: string;
+  readonly #spec: ProgramSpec;
+  #child: ChildProcess | undefined;
+
+  private constructor(spec: ProgramSpec) {
+    this.#spec = spec;
+    this.name = spec.name;
+    this.log = spec.log;
+  }
+
+  static async start(spec: ProgramSpec): Promise<Program> {
+    const program = new Program(spec);
+    await program.start();
+    return program;
+  }
+
+  /** Undefined while it does not run. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Starts it again after `kill` or `stop`; settles when it serves. */
+  async start(): Promise<void> {
+    if (this.#child !== undefined) throw new Error(`${this.name} runs already, as process ${this.pid}.`);
+    await this.spawn();
+    await this.ready();
+  }
+
+  /** Starts it without waiting until it serves, for tests of what happens meanwhile. */
+  async spawn(): Promise<void> {
+    const { command, args, env, log } = this.#spec;
+    const linux = process.platform === 'linux';
+    const file = linux ? 'setpriv' : command;
+    await using output = await open(log, 'a');
+    const child = spawn(file, linux ? ['--pdeathsig', 'KILL', '--', command, ...args] : args, {
+      stdio: ['ignore', output.fd, output.fd],
+      env: { ...process.env, ...env },
+    });
+    await once(child, 'spawn');
+    this.#child = child;
+    running.add(child);
+    child.once('exit', () => {
+      running.delete(child);
+      if (this.#child === child) this.#child = undefined;
+    });
+  }
+
+  async ready(): Promise<void> {
+    const ended = () => this.#child === undefined;
+    await until(this.#spec.ready, ended).catch(async (cause) => {
+      const what = ended() ? 'ended instead of starting' : 'does not serve';
+      const tail = (await readFile(this.log, 'utf8')).split('\n').slice(-20).join('\n');
+      throw new Error(`${this.name} ${what}. The end of its log ${this.log}:\n${tail}`, { cause });
+    });
+  }
+
+  /** Ends it at once, as a power cut would, and settles when it is gone. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    const exit = once(child, 'exit');
+    child.kill(signal);
+    await exit;
+  }
+
+  /** Ends it in an orderly way, and by SIGKILL where that takes more than 10 s. */
+  async stop(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
+    await this.kill('SIGTERM');
+    clearTimeout(timer);
+  }
+
+  /** Freezes it: its connections stay open and answer nothing. */
+  pause(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.resume();
+    await this.stop();
+  }
+}
+
+/** Tries again until `attempt` settles, `hopeless` says so, or 60 s are over; then throws what it threw last. */
+export async function until(
+  attempt: (signal: AbortSignal) => Promise<unknown>,
+  hopeless: () => boolean = () => false,
+): Promise<void> {
+  const deadline = AbortSignal.timeout(WITHIN_MS);
+  for (;;) {
+    try {
+      await attempt(deadline);
+      return;
+    } catch (cause) {
+      if (deadline.aborted || hopeless()) throw cause;
+      await sleep(POLL_MS);
+    }
+  }
+}
+
+/** A port on 127.0.0.1 that was free a moment ago; kept by its user, so that a restart serves at the same address. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('The kernel gave no port.');
+  server.close();
+  await once(server, 'close');
+  return address.port;
+}
