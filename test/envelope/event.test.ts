@@ -193,6 +193,8 @@ describe('the object key', () => {
     const long = 'n'.repeat(5000);
     const keys = ['a', 'b'].map((end) => about({ kind: 'Pod', name: `${long}${end}` }).key);
     expect(new Set(keys).size).toBe(2);
+    const [forged = ''] = keys;
+    expect(about({ kind: 'Pod', name: forged.slice('Pod//'.length) }).key).not.toBe(forged);
     for (const key of keys) {
       expect(Buffer.byteLength(key)).toBe(512);
       expect(key).toMatch(/^Pod\/\/n+#[0-9a-f]{32}$/);
@@ -256,6 +258,8 @@ describe('what is refused', () => {
     ['an Event without metadata', { ...event, metadata: null }, /uid is missing/],
     ['a uid that is a number', { ...event, metadata: { ...metadata, uid: 7 } }, /uid is of type number/],
     ['a uid that no header could carry', { ...event, metadata: { ...metadata, uid: 'a\n' } }, /uid is "a\\n"/],
+    ['a uid in another script', { ...event, metadata: { ...metadata, uid: 'ü' } }, /uid is "ü"/],
+    ['an empty uid', { ...event, metadata: { ...metadata, uid: '' } }, /uid is ""/],
     [
       'a resourceVersion without an order',
       { ...event, metadata: { ...metadata, resourceVersion: 'abc' } },
