@@ -1,0 +1,64 @@
+/** What can be seen of a stream from outside: for the status line, the metrics and the books of a whole daemon. */
+import type { ResourceVersion, StreamName } from '../envelope/position.ts';
+import type { Paging, Phase } from './step.ts';
+
+/** Updated in place by the source while it runs; everybody else only reads it. */
+export interface StreamStatus {
+  readonly stream: StreamName;
+  phase: Phase;
+  paging: Paging;
+  epoch: number;
+  /** Up to where routes may read. */
+  rv: ResourceVersion | undefined;
+  /** Milliseconds since 1970. */
+  lastLineAt: number | undefined;
+  /** What is wrong now, for a person; undefined while all is well. */
+  lastError: string | undefined;
+  readonly counters: StreamCounters;
+}
+
+/** All of them only ever grow, from zero at each start. */
+export interface StreamCounters {
+  /** ADDED and MODIFIED of the watch. */
+  lines: number;
+  /** Events of the pages of a list, known ones too. */
+  listed: number;
+  /** Records that the journal did not have before, and those that it had. */
+  appended: number;
+  repeated: number;
+  /** Lines and items that are no Event, no JSON, or too long. */
+  skipped: number;
+  /** Lines at or below the checkpoint, which the API server has promised not to send. */
+  late: number;
+  gaps: number;
+  /** Answers of the API server other than the one that was asked for, and connections lost. */
+  failures: number;
+  probes: number;
+  pages: number;
+  watches: number;
+}
+
+export function newStatus(stream: StreamName): StreamStatus {
+  return {
+    stream,
+    phase: 'probing',
+    paging: 'idle',
+    epoch: 0,
+    rv: undefined,
+    lastLineAt: undefined,
+    lastError: undefined,
+    counters: {
+      lines: 0,
+      listed: 0,
+      appended: 0,
+      repeated: 0,
+      skipped: 0,
+      late: 0,
+      gaps: 0,
+      failures: 0,
+      probes: 0,
+      pages: 0,
+      watches: 0,
+    },
+  };
+}

@@ -1,0 +1,386 @@
+/**
+ * The list-watch of one stream as a pure function: `step(state, input)` gives the next state and what is to be done.
+ * No socket, clock, or promise in here; SPEC.md holds the tables and says why each rule is as it is.
+ *
+ * Two things run beside each other, each with one request under way at most: the watch (with the probe and the first
+ * page of a list, which come before it) and the paging of a list. A new effect of one side replaces that side's old one.
+ */
+import { compareResourceVersions, type Position, positionOf, type ResourceVersion } from '../envelope/position.ts';
+import type { Listing, NewRecord, StreamState } from '../journal/record.ts';
+
+export type Phase = 'probing' | 'relisting' | 'watching' | 'waiting' | 'refused';
+export type Paging = 'idle' | 'fetching' | 'waiting';
+
+export interface SourceState {
+  /** What the journal has, or will have as soon as the appends under way are done. */
+  readonly stream: StreamState;
+  readonly phase: Phase;
+  readonly paging: Paging;
+  /** A stream that the journal has never seen, and whose past nobody wants. */
+  readonly fromNow: boolean;
+  /** The history behind the checkpoint is gone: only a list helps. */
+  readonly expired: boolean;
+  /** The resourceVersion that was listed before the watch was opened. */
+  readonly listed: ResourceVersion | undefined;
+  /** Watches in a row that ended within seconds, cleanly and without a line. */
+  readonly quickCloses: number;
+  /** Failures in a row, of the watch's side and of the paging. */
+  readonly failures: number;
+  readonly pageFailures: number;
+  /** Lines that came at or below the checkpoint, against the API server's promise. */
+  readonly late: number;
+}
+
+/** A page of a list: its snapshot's resourceVersion, its Events in any order, and how to ask for the next page. */
+export interface Page {
+  readonly rv: ResourceVersion;
+  readonly records: readonly NewRecord[];
+  readonly token: string | undefined;
+}
+
+export type Input =
+  /** The answer to a probe: the resourceVersion at which the API server stands. */
+  | { readonly kind: 'probed'; readonly rv: ResourceVersion }
+  | { readonly kind: 'first-page'; readonly page: Page }
+  /** Lines of the watch in their order; `rv` is the newest resourceVersion among them, of a record or not. */
+  | { readonly kind: 'lines'; readonly records: readonly NewRecord[]; readonly rv: ResourceVersion }
+  /** The watch has ended cleanly: by its own timeout, before it, or so early that it may never have begun. */
+  | { readonly kind: 'ended'; readonly how: 'timeout' | 'early' | 'at-once' }
+  /** Probe, first page or watch: 410, whatever its form. */
+  | { readonly kind: 'expired' }
+  /** Probe, first page or watch: any other failure; `afterMs` when the API server said how long to wait. */
+  | { readonly kind: 'failed'; readonly afterMs?: number | undefined }
+  /** The journal has taken nothing for so long that the watch must not be left unread any longer. */
+  | { readonly kind: 'blocked' }
+  /** The wait is over. */
+  | { readonly kind: 'due' }
+  /** A resourceVersion that cannot be ordered. */
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'page'; readonly page: Page }
+  | { readonly kind: 'page-expired'; readonly token: string | undefined }
+  | { readonly kind: 'page-failed'; readonly afterMs?: number | undefined }
+  | { readonly kind: 'page-due' };
+
+export interface GapFound {
+  readonly cause: 'compacted' | 'expired-token' | 'restored';
+  readonly from: ResourceVersion | undefined;
+  readonly to: ResourceVersion;
+  readonly recovered: number;
+}
+
+export type Effect =
+  /** One transaction of the journal; the effects of one stream are appended in their order. */
+  | {
+      readonly kind: 'append';
+      readonly records: readonly NewRecord[];
+      readonly gap: GapFound | undefined;
+      readonly state: StreamState;
+    }
+  /** List one Event's metadata, for the resourceVersion at which the API server stands. */
+  | { readonly kind: 'probe' }
+  /** List the first page of full objects. */
+  | { readonly kind: 'list' }
+  | { readonly kind: 'watch'; readonly from: ResourceVersion }
+  /** `ms` before jitter. */
+  | { readonly kind: 'wait'; readonly ms: number }
+  /** Wait until the journal takes appends again. */
+  | { readonly kind: 'wait-for-room' }
+  | { readonly kind: 'page'; readonly token: string }
+  | { readonly kind: 'page-wait'; readonly ms: number }
+  | { readonly kind: 'stop-paging' }
+  | { readonly kind: 'stop' };
+
+export interface Step {
+  readonly state: SourceState;
+  readonly effects: readonly Effect[];
+}
+
+/** Where a stream begins: always with a probe, because nobody knows what has become of the API server meanwhile. */
+export function begin(stream: StreamState, options: { readonly fromNow: boolean }): Step {
+  const state: SourceState = {
+    stream,
+    phase: 'probing',
+    paging: 'idle',
+    fromNow: options.fromNow,
+    expired: false,
+    listed: undefined,
+    quickCloses: 0,
+    failures: 0,
+    pageFailures: 0,
+    late: 0,
+  };
+  return { state, effects: [{ kind: 'probe' }] };
+}
+
+/** In which phases an input can come; in any other it is the late answer to a question that was withdrawn. */
+const EXPECTED: Readonly<Record<Input['kind'], (state: SourceState) => boolean>> = {
+  probed: ({ phase }) => phase === 'probing',
+  'first-page': ({ phase }) => phase === 'relisting',
+  lines: ({ phase }) => phase === 'watching',
+  ended: ({ phase }) => phase === 'watching',
+  blocked: ({ phase }) => phase === 'watching',
+  expired: asking,
+  failed: asking,
+  due: ({ phase }) => phase === 'waiting',
+  refused: ({ phase }) => phase !== 'refused',
+  page: ({ paging }) => paging === 'fetching',
+  'page-expired': ({ paging }) => paging === 'fetching',
+  'page-failed': ({ paging }) => paging === 'fetching',
+  'page-due': ({ paging }) => paging === 'waiting',
+};
+
+function asking({ phase }: SourceState): boolean {
+  return phase === 'probing' || phase === 'relisting' || phase === 'watching';
+}
+
+export function step(state: SourceState, input: Input): Step {
+  if (!EXPECTED[input.kind](state)) return { state, effects: [] };
+  switch (input.kind) {
+    case 'probed':
+      return probed(state, input.rv);
+    case 'first-page':
+      return firstPage(state, input.page);
+    case 'lines':
+      return lines(state, input.records, input.rv);
+    case 'ended':
+      return ended(state, input.how);
+    case 'expired':
+      return again({ ...state, expired: true });
+    case 'failed':
+      return backOff(state, input.afterMs);
+    case 'blocked':
+      return { state: { ...state, phase: 'waiting' }, effects: [{ kind: 'wait-for-room' }] };
+    case 'due':
+      return probe(state);
+    case 'refused':
+      return { state: { ...state, phase: 'refused', paging: 'idle' }, effects: [{ kind: 'stop' }, STOP_PAGING] };
+    case 'page':
+      return nextPage(state, input.page);
+    case 'page-expired':
+      return pageExpired(state, input.token);
+    case 'page-failed':
+      return pageBackOff(state, input.afterMs);
+    case 'page-due':
+      return fetchPage(state);
+  }
+}
+
+/** Where a watch resumes. Beside a list it runs ahead of the stream's rv, which is what routes may read. */
+export function checkpointOf({ rv, listing }: StreamState): ResourceVersion | undefined {
+  return listing?.rv ?? rv;
+}
+
+function probe(state: SourceState): Step {
+  return { state: { ...state, phase: 'probing' }, effects: [{ kind: 'probe' }] };
+}
+
+function probed(state: SourceState, listed: ResourceVersion): Step {
+  const checkpoint = checkpointOf(state.stream);
+  if (checkpoint === undefined) return state.fromNow ? beginNow(state, listed) : relist(state);
+  if (compareResourceVersions(listed, checkpoint) < 0) return restored(state, checkpoint, listed);
+  const unseen = compareResourceVersions(listed, checkpoint) > 0;
+  if (state.expired || (unseen && state.quickCloses >= 3)) return relist({ ...state, expired: true });
+  const paging = state.stream.listing !== undefined && state.paging === 'idle' ? fetchPage(state) : unchanged(state);
+  return also(paging, watch(paging.state, checkpoint, listed));
+}
+
+function watch(state: SourceState, from: ResourceVersion, listed: ResourceVersion): Step {
+  return { state: { ...state, phase: 'watching', listed }, effects: [{ kind: 'watch', from }] };
+}
+
+function relist(state: SourceState): Step {
+  return { state: { ...state, phase: 'relisting', paging: 'idle' }, effects: [STOP_PAGING, { kind: 'list' }] };
+}
+
+function beginNow(state: SourceState, listed: ResourceVersion): Step {
+  const stream = { ...state.stream, rv: listed, floor: listed };
+  return also(
+    append({ ...state, fromNow: false }, stream),
+    watch({ ...state, fromNow: false, stream }, listed, listed),
+  );
+}
+
+/**
+ * The API server stands before what it has told already: etcd was restored from a backup. Its resourceVersions will name
+ * other content from now on, so all of it goes into a new epoch, behind a gap record that says so.
+ */
+function restored(state: SourceState, checkpoint: ResourceVersion, listed: ResourceVersion): Step {
+  const { stream } = state;
+  const next = { ...stream, epoch: stream.epoch + 1, rv: undefined, floor: undefined, listing: undefined };
+  const gap: GapFound = { cause: 'restored', from: checkpoint, to: listed, recovered: 0 };
+  const told = append({ ...state, expired: false, quickCloses: 0 }, next, { gap });
+  return also(told, relist(told.state));
+}
+
+/**
+ * A list begins. Everything up to its resourceVersion is in its pages, everything later comes by the watch that opens at
+ * it, so from here on nothing escapes, however long the paging takes and however often it is interrupted.
+ */
+function firstPage(state: SourceState, page: Page): Step {
+  const { stream } = state;
+  const checkpoint = checkpointOf(stream);
+  if (checkpoint !== undefined && compareResourceVersions(page.rv, checkpoint) < 0) return backOff(state);
+  const records = unread(stream, page.records, page.rv);
+  const listing: Omit<Listing, 'token'> = {
+    rv: page.rv,
+    to: page.rv,
+    gap: checkpoint === undefined ? undefined : 'compacted',
+    recovered: records.length,
+  };
+  const ready: SourceState = { ...state, fromNow: false, expired: false, quickCloses: 0, pageFailures: 0 };
+  const listed = listedUpTo(ready, records, listing, page.token);
+  return also(listed, watch(listed.state, page.rv, page.rv));
+}
+
+function nextPage(state: SourceState, page: Page): Step {
+  const { listing } = state.stream;
+  if (listing === undefined) return unchanged({ ...state, paging: 'idle' });
+  if (compareResourceVersions(page.rv, listing.to) < 0) return pageExpired(state, undefined);
+  const records = unread(state.stream, page.records, listing.to);
+  const recovered = listing.recovered + records.length;
+  return listedUpTo({ ...state, pageFailures: 0 }, records, { ...listing, recovered }, page.token);
+}
+
+/** One page's records, and in the same transaction where to go on; or the end of the list, with what it has missed. */
+function listedUpTo(
+  state: SourceState,
+  records: readonly NewRecord[],
+  listing: Omit<Listing, 'token'>,
+  token: string | undefined,
+): Step {
+  const { stream } = state;
+  if (token !== undefined) {
+    const more = append(state, { ...stream, listing: { ...listing, token } }, { records });
+    return also(more, fetchPage(more.state));
+  }
+  const { rv, to, recovered } = listing;
+  const gap = listing.gap && { cause: listing.gap, from: stream.rv, to, recovered };
+  return append({ ...state, paging: 'idle' }, { ...stream, rv, listing: undefined }, { records, gap });
+}
+
+/** What is in the journal already is above a list's lower bound only if it came by the watch: then it is ignored there. */
+function unread(stream: StreamState, records: readonly NewRecord[], to: ResourceVersion): readonly NewRecord[] {
+  const known = stream.rv ?? stream.floor;
+  const after = known === undefined ? '' : positionOf(known);
+  const last = positionOf(to);
+  return records.filter(({ position }) => position > after && position <= last);
+}
+
+function lines(state: SourceState, records: readonly NewRecord[], rv: ResourceVersion): Step {
+  const checkpoint = checkpointOf(state.stream);
+  if (checkpoint === undefined) return unchanged(state);
+  const fresh = inOrder(records, positionOf(checkpoint));
+  const late = state.late + records.length - fresh.length;
+  const moved = compareResourceVersions(rv, checkpoint) > 0;
+  if (!moved) return unchanged({ ...state, late });
+  const healthy = { ...state, late, failures: 0, quickCloses: 0 };
+  return append(healthy, withCheckpoint(state.stream, rv), { records: fresh });
+}
+
+/** Those that stand above all before them: one at or below is a repeat, or too late to be put in its place. */
+function inOrder(records: readonly NewRecord[], after: Position): readonly NewRecord[] {
+  let highest = after;
+  let ordered = true;
+  for (const { position } of records) {
+    if (position <= highest) ordered = false;
+    else highest = position;
+  }
+  if (ordered) return records;
+  highest = after;
+  return records.filter(({ position }) => {
+    if (position <= highest) return false;
+    highest = position;
+    return true;
+  });
+}
+
+function ended(state: SourceState, how: 'timeout' | 'early' | 'at-once'): Step {
+  if (how === 'timeout') {
+    const checkpoint = checkpointOf(state.stream);
+    const healthy = { ...state, failures: 0, quickCloses: 0 };
+    const { listed } = state;
+    if (checkpoint === undefined || listed === undefined || compareResourceVersions(listed, checkpoint) <= 0) {
+      return probe(healthy);
+    }
+    const told = append(healthy, withCheckpoint(state.stream, listed));
+    return also(told, probe(told.state));
+  }
+  if (how === 'early') return probe(state);
+  const quickCloses = state.quickCloses + 1;
+  return wait({ ...state, quickCloses }, backOffMs(quickCloses));
+}
+
+/** The first 410 of a healthy stream is answered at once; one that follows upon another, after a while. */
+function again(state: SourceState): Step {
+  const failures = state.failures + 1;
+  return failures === 1 ? probe({ ...state, failures }) : wait({ ...state, failures }, backOffMs(failures - 1));
+}
+
+function backOff(state: SourceState, afterMs = 0): Step {
+  const failures = state.failures + 1;
+  return wait({ ...state, failures }, Math.max(afterMs, backOffMs(failures)));
+}
+
+function wait(state: SourceState, ms: number): Step {
+  return { state: { ...state, phase: 'waiting' }, effects: [{ kind: 'wait', ms }] };
+}
+
+/** 0.8 s, doubled with each failure in a row, 30 s at most. */
+export function backOffMs(failures: number): number {
+  return Math.min(30_000, 800 * 2 ** Math.min(failures - 1, 10));
+}
+
+/**
+ * The list's snapshot has been compacted. The API server hands out a token that goes on from the same name in the
+ * present: what was overwritten or deleted behind that name since the snapshot is lost, and the gap record will say so.
+ * Without a token the list must begin anew.
+ */
+function pageExpired(state: SourceState, token: string | undefined): Step {
+  const { stream } = state;
+  if (token === undefined || stream.listing === undefined) {
+    const idle: SourceState = { ...state, paging: 'idle', expired: true };
+    return state.phase === 'watching' ? again(idle) : unchanged(idle);
+  }
+  const listing: Listing = { ...stream.listing, token, gap: stream.listing.gap ?? 'expired-token' };
+  const next = { ...state, stream: { ...stream, listing }, pageFailures: state.pageFailures + 1 };
+  return next.pageFailures === 1 ? fetchPage(next) : pageWait(next, backOffMs(next.pageFailures - 1));
+}
+
+function pageBackOff(state: SourceState, afterMs = 0): Step {
+  const pageFailures = state.pageFailures + 1;
+  return pageWait({ ...state, pageFailures }, Math.max(afterMs, backOffMs(pageFailures)));
+}
+
+function pageWait(state: SourceState, ms: number): Step {
+  return { state: { ...state, paging: 'waiting' }, effects: [{ kind: 'page-wait', ms }] };
+}
+
+function fetchPage(state: SourceState): Step {
+  const { listing } = state.stream;
+  if (listing === undefined) return unchanged({ ...state, paging: 'idle' });
+  return { state: { ...state, paging: 'fetching' }, effects: [{ kind: 'page', token: listing.token }] };
+}
+
+function withCheckpoint(stream: StreamState, rv: ResourceVersion): StreamState {
+  return stream.listing ? { ...stream, listing: { ...stream.listing, rv } } : { ...stream, rv };
+}
+
+const STOP_PAGING: Effect = { kind: 'stop-paging' };
+
+function append(
+  state: SourceState,
+  stream: StreamState,
+  what: { readonly records?: readonly NewRecord[]; readonly gap?: GapFound | undefined } = {},
+): Step {
+  const effect: Effect = { kind: 'append', records: what.records ?? [], gap: what.gap, state: stream };
+  return { state: { ...state, stream }, effects: [effect] };
+}
+
+function unchanged(state: SourceState): Step {
+  return { state, effects: [] };
+}
+
+/** `then` was made from the state that `first` left. */
+function also(first: Step, then: Step): Step {
+  return { state: then.state, effects: [...first.effects, ...then.effects] };
+}

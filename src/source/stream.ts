@@ -1,0 +1,289 @@
+/** One stream: asks the API server what the step function wants to know, and appends to the journal what it decides. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Origin } from '../envelope/cloud-event.ts';
+import { parseResourceVersion } from '../envelope/position.ts';
+import type { Journal } from '../journal/port.ts';
+import type { NewRecord, StreamState } from '../journal/record.ts';
+import type { EventsApi, ListPage } from './api.ts';
+import { ApiError, fieldsOf, UnorderedError } from './api-error.ts';
+import type { Backlog } from './backlog.ts';
+import { Slot } from './slot.ts';
+import type { StreamStatus } from './status.ts';
+import { begin, type Effect, type GapFound, type Input, type Page, type SourceState, type Step, step } from './step.ts';
+import { readWatchLines } from './watch-lines.ts';
+
+export interface Timing {
+  /** How long a watch is asked to last, before jitter: well below the five minutes of history that etcd keeps. */
+  readonly watchSeconds: number;
+  /** A clean end before it says that the watch may never have begun. */
+  readonly atOnceMs: number;
+  /** How long a watch may be left unread. */
+  readonly unreadMs: number;
+}
+
+export const TIMING: Timing = { watchSeconds: 120, atOnceMs: 2_000, unreadMs: 5_000 };
+
+export interface StreamParts {
+  readonly api: EventsApi;
+  readonly journal: Pick<Journal, 'append'>;
+  readonly backlog: Backlog;
+  /** Never throws. */
+  readonly envelope: (object: unknown, origin: Exclude<Origin, 'replay'>) => NewRecord | { readonly refused: string };
+  readonly gapRecord: (gap: GapFound) => NewRecord;
+  readonly log: Logger;
+  readonly timing: Timing;
+}
+
+/** The bytes that a page may have; one that is larger makes the next ones shorter. */
+const PAGE_BYTES = 8 * 1024 * 1024;
+const PAGE_EVENTS = 500;
+/** What a record takes in memory beside its data, about. */
+const RECORD_OVERHEAD_BYTES = 600;
+
+type PagingEffect = Extract<Effect, { kind: 'page' | 'page-wait' }>;
+type WatchEffect = Exclude<Effect, PagingEffect | { kind: 'append' | 'stop' | 'stop-paging' }>;
+/** What withdrawn work settles with: nobody hears it. */
+const WITHDRAWN: Input = { kind: 'failed' };
+
+/** Runs until the signal aborts; rejects only when the journal fails, or by a defect. */
+export async function runStream(
+  parts: StreamParts,
+  start: { readonly stream: StreamState; readonly fromNow: boolean; readonly status: StreamStatus },
+  signal: AbortSignal,
+): Promise<void> {
+  const loop = new StreamLoop(parts, start.status, signal);
+  await loop.run(begin(start.stream, start));
+}
+
+class StreamLoop {
+  readonly #parts: StreamParts;
+  readonly #status: StreamStatus;
+  readonly #signal: AbortSignal;
+  readonly #watch: Slot<Input>;
+  readonly #paging: Slot<Input>;
+  readonly #over = Promise.withResolvers<void>();
+  readonly #appending = new Set<Promise<void>>();
+  #state: SourceState | undefined;
+  #pageEvents = PAGE_EVENTS;
+  #troubles: { watch?: string | undefined; paging?: string | undefined } = {};
+
+  constructor(parts: StreamParts, status: StreamStatus, signal: AbortSignal) {
+    this.#parts = parts;
+    this.#status = status;
+    this.#signal = signal;
+    this.#watch = new Slot((input) => this.#feed(input), this.#over.reject);
+    this.#paging = new Slot((input) => this.#feed(input), this.#over.reject);
+  }
+
+  async run(first: Step): Promise<void> {
+    const stop = (): void => this.#over.resolve();
+    this.#signal.addEventListener('abort', stop, { once: true });
+    try {
+      if (this.#signal.aborted) return;
+      this.#follow(first);
+      await this.#over.promise;
+    } finally {
+      this.#signal.removeEventListener('abort', stop);
+      this.#watch.stop();
+      this.#paging.stop();
+      await Promise.all([this.#watch.idle(), this.#paging.idle(), ...this.#appending]);
+    }
+  }
+
+  #feed(input: Input): void {
+    if (this.#state === undefined || this.#signal.aborted) return;
+    try {
+      this.#follow(step(this.#state, input));
+    } catch (error) {
+      this.#over.reject(error);
+    }
+  }
+
+  #follow({ state, effects }: Step): void {
+    this.#state = state;
+    this.#status.phase = state.phase;
+    this.#status.paging = state.paging;
+    this.#status.counters.late = state.late;
+    for (const effect of effects) this.#do(effect);
+  }
+
+  #do(effect: Effect): void {
+    if (effect.kind === 'append') this.#append(effect);
+    else if (effect.kind === 'stop') this.#watch.stop();
+    else if (effect.kind === 'stop-paging') this.#paging.stop();
+    else if (effect.kind === 'page' || effect.kind === 'page-wait') {
+      this.#paging.start((signal) => this.#ask('paging', signal, () => this.#page(effect, signal)));
+    } else this.#watch.start((signal, tell) => this.#ask('watch', signal, () => this.#next(effect, signal, tell)));
+  }
+
+  async #next(effect: WatchEffect, signal: AbortSignal, tell: (input: Input) => void): Promise<Input> {
+    switch (effect.kind) {
+      case 'probe':
+        this.#status.counters.probes += 1;
+        return { kind: 'probed', rv: await this.#parts.api.probe(signal) };
+      case 'list':
+        return { kind: 'first-page', page: await this.#list(undefined, signal) };
+      case 'watch':
+        return this.#lines(effect, signal, tell);
+      case 'wait':
+        await sleep(jittered(effect.ms), undefined, { signal });
+        return { kind: 'due' };
+      case 'wait-for-room':
+        return this.#room(signal);
+    }
+  }
+
+  async #page(effect: PagingEffect, signal: AbortSignal): Promise<Input> {
+    if (effect.kind === 'page-wait') {
+      await sleep(jittered(effect.ms), undefined, { signal });
+      return { kind: 'page-due' };
+    }
+    const page = await this.#list(effect.token, signal);
+    this.#well('paging');
+    return { kind: 'page', page };
+  }
+
+  /** Nobody waits for an append here: the journal keeps their order, the backlog bounds them, a failure ends it all. */
+  #append({ records, gap, state }: Extract<Effect, { kind: 'append' }>): void {
+    if (gap !== undefined) {
+      this.#status.counters.gaps += 1;
+      this.#parts.log.warn(
+        { stream: state.stream, ...gap },
+        'some of the history could not be had: a gap record says so',
+      );
+    }
+    const all = gap === undefined ? records : [...records, this.#parts.gapRecord(gap)];
+    const bytes = all.reduce((sum, { data }) => sum + data.length + RECORD_OVERHEAD_BYTES, 0);
+    this.#parts.backlog.add(bytes);
+    const appending = this.#parts.journal
+      .append({ records: all, state }, this.#signal)
+      .then((appended) => {
+        this.#status.epoch = appended.state.epoch;
+        this.#status.rv = appended.state.rv;
+        this.#status.counters.appended += appended.inserted;
+        this.#status.counters.repeated += all.length - appended.inserted;
+      })
+      .catch((error: unknown) => {
+        if (!this.#signal.aborted) this.#over.reject(error);
+      })
+      .finally(() => {
+        this.#parts.backlog.remove(bytes);
+        this.#appending.delete(appending);
+      });
+    this.#appending.add(appending);
+  }
+
+  async #list(token: string | undefined, signal: AbortSignal): Promise<Page> {
+    await this.#parts.backlog.room(signal);
+    this.#status.counters.pages += 1;
+    const listed = await this.#parts.api.list({ token, limit: this.#pageEvents }, signal);
+    const { rv, bytes, items } = listed;
+    const fitting = Math.floor((items.length * PAGE_BYTES) / Math.max(bytes, 1));
+    this.#pageEvents = Math.max(1, Math.min(PAGE_EVENTS, fitting, this.#pageEvents * 2));
+    return { rv, records: this.#recordsOf(listed), token: listed.token };
+  }
+
+  #recordsOf({ items }: ListPage): readonly NewRecord[] {
+    this.#status.counters.listed += items.length;
+    const records: NewRecord[] = [];
+    for (const item of items) {
+      const version = fieldsOf(fieldsOf(item).metadata).resourceVersion;
+      if (version !== undefined && parseResourceVersion(version) === undefined) throw new UnorderedError(version);
+      const record = this.#parts.envelope(item, 'backfill');
+      if ('refused' in record) this.#skip(`not an Event in a list, ${record.refused}`);
+      else records.push(record);
+    }
+    return records;
+  }
+
+  async #lines(
+    { from }: Extract<WatchEffect, { kind: 'watch' }>,
+    signal: AbortSignal,
+    tell: (input: Input) => void,
+  ): Promise<Input> {
+    const { api, backlog, timing } = this.#parts;
+    this.#status.counters.watches += 1;
+    const seconds = Math.max(1, Math.round(timing.watchSeconds * (0.8 + Math.random() * 0.4)));
+    const watch = await api.watch({ from, seconds }, signal);
+    this.#well('watch');
+    const envelope = (object: unknown): ReturnType<StreamParts['envelope']> => this.#parts.envelope(object, 'live');
+    for await (const { lines, oversize } of watch) {
+      if (signal.aborted) break;
+      const { records, rv, skipped, end } = readWatchLines(lines, envelope);
+      this.#status.lastLineAt = Date.now();
+      this.#status.counters.lines += records.length;
+      for (const why of skipped) this.#skip(why);
+      for (let each = 0; each < oversize; each += 1) this.#skip('a line of more than 16 MiB');
+      if (rv !== undefined) tell({ kind: 'lines', records, rv });
+      if (end !== undefined) throw end;
+      if (backlog.full && !(await this.#roomInTime(signal))) return { kind: 'blocked' };
+    }
+    const ms = performance.now() - watch.openedAt;
+    return { kind: 'ended', how: ms >= seconds * 950 ? 'timeout' : ms < timing.atOnceMs ? 'at-once' : 'early' };
+  }
+
+  /** A watch that nobody reads makes the API server buffer without bound: better to close it and to come back. */
+  async #roomInTime(signal: AbortSignal): Promise<boolean> {
+    await this.#parts.backlog.room(AbortSignal.any([signal, AbortSignal.timeout(this.#parts.timing.unreadMs)]));
+    return !this.#parts.backlog.full;
+  }
+
+  async #room(signal: AbortSignal): Promise<Input> {
+    this.#parts.log.warn(
+      { stream: this.#status.stream },
+      'the journal takes nothing, so the watch is closed; it goes on where it stands as soon as there is room',
+    );
+    await this.#parts.backlog.room(signal);
+    return { kind: 'due' };
+  }
+
+  /** Turns whatever goes wrong on the way to the API server and back into an input. */
+  async #ask(side: 'watch' | 'paging', signal: AbortSignal, question: () => Promise<Input>): Promise<Input> {
+    try {
+      return await question();
+    } catch (error) {
+      if (signal.aborted) return WITHDRAWN;
+      this.#status.counters.failures += 1;
+      if (error instanceof UnorderedError) {
+        this.#trouble(side, error.message);
+        return { kind: 'refused' };
+      }
+      if (error instanceof ApiError && error.expired) {
+        this.#parts.log.info(
+          { stream: this.#status.stream },
+          `the API server no longer has that history: ${error.message}`,
+        );
+        return side === 'watch' ? { kind: 'expired' } : { kind: 'page-expired', token: error.status.continue };
+      }
+      this.#trouble(side, error instanceof Error ? error.message : String(error));
+      const afterMs = error instanceof ApiError ? error.afterMs : undefined;
+      return { kind: side === 'watch' ? 'failed' : 'page-failed', afterMs };
+    }
+  }
+
+  #skip(why: string): void {
+    this.#status.counters.skipped += 1;
+    this.#parts.log.warn({ stream: this.#status.stream }, `skipped what the API server sent: ${why}`);
+  }
+
+  /** Said once, and again only when it is something else. */
+  #trouble(side: 'watch' | 'paging', text: string): void {
+    if (this.#signal.aborted) return;
+    if (this.#troubles[side] !== text) this.#parts.log.error({ stream: this.#status.stream }, text);
+    this.#troubles[side] = text;
+    this.#status.lastError = text;
+  }
+
+  #well(side: 'watch' | 'paging'): void {
+    if (this.#troubles[side] === undefined) return;
+    this.#troubles[side] = undefined;
+    this.#status.lastError = this.#troubles.watch ?? this.#troubles.paging;
+    this.#parts.log.info({ stream: this.#status.stream }, 'the API server answers again');
+  }
+}
+
+/** Never shorter: the API server may have said how long to wait. */
+function jittered(ms: number): number {
+  return ms * (1 + Math.random() * 0.25);
+}
