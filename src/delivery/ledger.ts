@@ -255,10 +255,16 @@ export class Ledger {
     if (entry.parkedId !== undefined) this.#unparked.push(entry);
   }
 
-  /** A parked message whose lane has backed off is not kept in memory: the journal has it. */
+  /**
+   * While the message was under way its lane may have been parked, by an earlier message of the same batch for one: then
+   * it takes its place behind that one. And a parked message whose lane has backed off is not kept: the journal has it.
+   */
   #goesAgain(entry: Entry): boolean {
     if (entry.effect !== undefined) return false;
-    return entry.parkedId === undefined || (this.#lanes.of(entry.destination, entry.key)?.loaded.has(entry) ?? false);
+    const lane = this.#lanes.of(entry.destination, entry.key);
+    if (entry.parkedId !== undefined) return lane?.loaded.has(entry) ?? false;
+    if (lane) this.#end(entry, behind(lane));
+    return lane === undefined;
   }
 }
 

@@ -1,0 +1,82 @@
+import type { Cursor, StreamName } from '../../src/envelope/position.ts';
+import { compareCursors, gapPositionOf, type Position, positionOf, type ResourceVersion } from '../../src/envelope/position.ts';
+import type { Counters, JournalRecord, Parked, ParkedMessage, Settlement } from '../../src/journal/record.ts';
+
+export const STREAM = '_all' as StreamName;
+
+export function recordAt(rv: number, key: string, reason: string): JournalRecord {
+  const version = String(rv) as ResourceVersion;
+  const position = positionOf(version);
+  const data = new TextEncoder().encode(JSON.stringify({ reason, rv }));
+  return {
+    stream: STREAM,
+    epoch: 0,
+    position,
+    kind: 'event',
+    key,
+    origin: 'live',
+    attributes: {
+      specversion: '1.0',
+      id: `uid.${rv}`,
+      source: '/clusters/test',
+      type: 'kube-fanout.event.v1',
+      subject: key,
+      partitionkey: key,
+      time: '2026-01-01T00:00:00Z',
+      datacontenttype: 'application/json',
+      dataschema: 'urn:kube-fanout:event:v1',
+      sequence: position,
+      cluster: 'test',
+      reason,
+      recordedtime: '2026-01-01T00:00:00Z',
+    },
+    data,
+    appendedAt: 0,
+    intact: true,
+  };
+}
+
+/** A journal of one stream and one route, in arrays: what the real one must amount to, written as plainly as possible. */
+export class NaiveJournal {
+  readonly records: readonly JournalRecord[];
+  cursor: Cursor = { epoch: 0, position: gapPositionOf(undefined) };
+  counters: Counters = { read: 0, delivered: 0, filtered: 0, limited: 0, dead: 0, expired: 0 };
+  parked: (Parked & { readonly id: number })[] = [];
+  #nextId = 1;
+
+  constructor(records: readonly JournalRecord[]) {
+    this.records = records;
+  }
+
+  after(position: Position, limit: number): readonly JournalRecord[] {
+    return this.records.filter((record) => record.position > position).slice(0, limit);
+  }
+
+  get pending(): readonly (Parked & { readonly id: number })[] {
+    return this.parked.filter(({ state }) => state !== 'dead');
+  }
+
+  settle(settlement: Settlement): void {
+    const to = settlement.cursors.get(STREAM);
+    if (to) {
+      if (compareCursors(to, this.cursor) <= 0) throw new Error('the cursor went back');
+      this.cursor = to;
+    }
+    const sum = { ...this.counters };
+    for (const [name, n] of Object.entries(settlement.counters)) sum[name as keyof Counters] += n ?? 0;
+    this.counters = sum;
+    this.parked = this.parked.filter(({ id }) => !settlement.unparked.includes(id));
+    for (const parked of settlement.parked) this.parked.push({ ...parked, id: this.#nextId++ });
+  }
+
+  rows(destination: string, key: string | undefined, after: number, limit: number): readonly ParkedMessage[] {
+    return this.pending
+      .filter((row) => row.destination === destination && (key === undefined || row.key === key) && row.id > after)
+      .slice(0, limit)
+      .map((row) => {
+        const record = this.records.find(({ position }) => position === row.cursor.position);
+        if (record === undefined) throw new Error('a parked message without its record');
+        return { ...row, record };
+      });
+  }
+}
