@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Origin } from '../envelope/cloud-event.ts';
-import { parseResourceVersion } from '../envelope/position.ts';
+import { parseResourceVersion, type StreamName } from '../envelope/position.ts';
 import type { Journal } from '../journal/port.ts';
 import type { NewRecord, StreamState } from '../journal/record.ts';
 import type { EventsApi, ListPage } from './api.ts';
@@ -30,7 +30,7 @@ export interface StreamParts {
   readonly backlog: Backlog;
   /** Never throws. */
   readonly envelope: (object: unknown, origin: Exclude<Origin, 'replay'>) => NewRecord | { readonly refused: string };
-  readonly gapRecord: (gap: GapFound) => NewRecord;
+  readonly gap: (gap: GapFound & { readonly stream: StreamName }) => NewRecord;
   readonly log: Logger;
   readonly timing: Timing;
 }
@@ -153,7 +153,7 @@ class StreamLoop {
         'some of the history could not be had: a gap record says so',
       );
     }
-    const all = gap === undefined ? records : [...records, this.#parts.gapRecord(gap)];
+    const all = gap === undefined ? records : [...records, this.#parts.gap({ ...gap, stream: state.stream })];
     const bytes = all.reduce((sum, { data }) => sum + data.length + RECORD_OVERHEAD_BYTES, 0);
     this.#parts.backlog.add(bytes);
     const appending = this.#parts.journal
