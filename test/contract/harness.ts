@@ -20,7 +20,7 @@ export interface Absent {
   readonly absent: string;
 }
 
-export function isAbsent(value: object | Absent): value is Absent {
+export function isAbsent(value: object): value is Absent {
   return 'absent' in value;
 }
 
@@ -94,7 +94,7 @@ export interface Harness extends AsyncDisposable {
   /** Part of the address, which an error about a broker that cannot be reached must name. */
   readonly address: string | Absent;
   readonly process: BrokerProcess | Absent;
-  readonly faults: Readonly<Record<AdapterReason, Fault | Absent>>;
+  readonly faults: Readonly<Record<AdapterReason, Fault | readonly Fault[] | Absent>>;
 
   /** A destination of its own for each call, so that the cases do not disturb each other. */
   createDestination(): Promise<Destination>;

@@ -7,7 +7,7 @@ import { message } from '../message.ts';
 /** A case for each row of the adapter's table error → outcome, and those about destinations. */
 export function faultCases(harness: Harness): readonly ContractCase[] {
   const rows = Object.entries(harness.faults).flatMap(([reason, fault]) =>
-    isAbsent(fault) ? [] : [{ reason: reason as AdapterReason, fault }],
+    isAbsent(fault) ? [] : [fault].flat().map((one) => ({ reason: reason as AdapterReason, fault: one })),
   );
   return [
     ...rows.map(({ reason, fault }) => ({

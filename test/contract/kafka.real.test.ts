@@ -1,0 +1,221 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtempDisposable, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { CloudEvent, Kafka as KafkaBinding } from 'cloudevents';
+import {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  type Admin,
+  Kafka,
+  ResourcePatternTypes,
+} from 'kafkajs';
+import { kafka } from '../../adapters/kafka.ts';
+import type { Message } from '../../src/adapter.ts';
+import { startKafka } from '../backends/kafka.ts';
+import type { DecodedEvent, Fault, Harness, Received } from './harness.ts';
+import { adapterContract } from './suite.ts';
+
+async function kafkaHarness(): Promise<Harness> {
+  await using scope = new AsyncDisposableStack();
+  const { address, program } = scope.use(await startKafka());
+  const directory = scope.use(await mkdtempDisposable(join(tmpdir(), 'kube-fanout-contract-'))).path;
+  const login = address.sasl;
+  if (login === undefined) throw new Error('This Kafka has no login.');
+  const admin = new Kafka({ brokers: [address.bootstrap] }).admin();
+  scope.defer(() => admin.disconnect());
+  await admin.connect();
+
+  const broker = async (file: string, password: string) => {
+    await writeFile(join(directory, file), password);
+    const scramSha512 = { username: login.username, password: { file: join(directory, file) } };
+    return { bootstrap: [login.bootstrap], sasl: { scramSha512 } };
+  };
+  const topics = new Topics(admin, login.username);
+  const secret = 'not-the-password';
+  const harness: Omit<Harness, typeof Symbol.asyncDispose> = {
+    name: 'kafka',
+    type: kafka,
+    capabilities: kafka.capabilities,
+    broker: await broker('password', login.password),
+    routes: { binary: { route: {} }, structured: { route: { mode: 'structured' } } },
+    wrongPassword: { broker: await broker('wrong', secret), secret },
+    address: login.bootstrap,
+    process: {
+      freeze: async () => program.pause(),
+      thaw: async () => program.resume(),
+      kill: () => program.kill(),
+      start: async () => {
+        await program.start();
+        await topics.haveLeaders();
+      },
+    },
+    faults: {
+      'no-such-destination': topics.fault('a topic that is not there', async () => `missing-${randomUUID()}`),
+      'not-authorized': [
+        topics.fault('a topic that the user may see but not write to', () =>
+          topics.createFor({ WRITE: false, DESCRIBE: true }),
+        ),
+        topics.fault('a topic that the user may not even see', () => topics.createFor({ DESCRIBE: false })),
+      ],
+      unavailable: { absent: 'one node is never short of replicas: test/adapters/kafka-outcome.test.ts has the codes' },
+      'too-large': [
+        { ...topics.fault('a record over the limit of its topic', () => topics.create(), 1_100_000), judge: 'adapter' },
+        {
+          ...topics.fault(
+            'a record over a limit that the user may not read',
+            () => topics.createFor({ DESCRIBE_CONFIGS: false, WRITE: true }, { 'max.message.bytes': '2000' }),
+            5_000,
+          ),
+          judge: 'broker',
+        },
+      ],
+      'invalid-destination': {
+        ...topics.fault('a name that Kafka does not take', async () => 'no topic, is it?'),
+        judge: 'broker',
+      },
+      'invalid-message': { ...slowClock(topics), judge: 'broker' },
+      throttled: { absent: 'a quota delays the answers of Kafka, and kafkajs waits as long as it is told to' },
+      timeout: { absent: 'only a replica of a real cluster that dies in mid-write makes Kafka say so' },
+      'destination-full': { absent: 'Kafka deletes its oldest records' },
+    },
+    createDestination: () => topics.create(),
+    missingDestination: () => `missing-${randomUUID()}`,
+    read: async (topic) => ({
+      received: (count) => kcat(address.bootstrap, topic, count),
+      [Symbol.asyncDispose]: async () => {},
+    }),
+    decode,
+  };
+  const owned = scope.move();
+  return { ...harness, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+class Topics {
+  readonly #admin: Admin;
+  readonly #username: string;
+  readonly #names: string[] = [];
+
+  constructor(admin: Admin, username: string) {
+    this.#admin = admin;
+    this.#username = username;
+  }
+
+  async create(config: Readonly<Record<string, string>> = {}): Promise<string> {
+    const topic = `contract-${randomUUID()}`;
+    const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+    await this.#admin.createTopics({ topics: [{ topic, numPartitions: 3, configEntries }], waitForLeaders: true });
+    this.#names.push(topic);
+    return topic;
+  }
+
+  /** One rule for a topic hides it from all operations that no rule allows. */
+  async createFor(
+    rules: Partial<Record<keyof typeof AclOperationTypes, boolean>>,
+    config?: Readonly<Record<string, string>>,
+  ): Promise<string> {
+    const topic = await this.create(config);
+    const acl = Object.entries(rules).map(([operation, allowed]) => ({
+      resourceType: AclResourceTypes.TOPIC,
+      resourceName: topic,
+      resourcePatternType: ResourcePatternTypes.LITERAL,
+      principal: `User:${this.#username}`,
+      host: '*',
+      operation: AclOperationTypes[operation as keyof typeof AclOperationTypes],
+      permissionType: allowed ? AclPermissionTypes.ALLOW : AclPermissionTypes.DENY,
+    }));
+    await this.#admin.createAcls({ acl });
+    return topic;
+  }
+
+  /** After a restart the partitions are without a leader for a moment. */
+  async haveLeaders(): Promise<void> {
+    const deadline = Date.now() + 20_000;
+    for (;;) {
+      try {
+        await this.#admin.fetchTopicMetadata({ topics: this.#names });
+        return;
+      } catch (error) {
+        if (Date.now() > deadline) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+  }
+
+  fault(on: string, topic: () => Promise<string>, bytes = 10): Fault {
+    return {
+      on,
+      arrange: async () => {
+        const destination = await topic();
+        const data = new TextEncoder().encode(JSON.stringify('x'.repeat(bytes)));
+        const spoil = (message: Message) => ({ ...message, destination, data });
+        return { spoil, [Symbol.asyncDispose]: async () => {} };
+      },
+    };
+  }
+}
+
+function slowClock(topics: Topics): Fault {
+  const fault = topics.fault('a record whose time is an hour before that of the broker', () =>
+    topics.create({ 'message.timestamp.before.max.ms': '60000' }),
+  );
+  return {
+    on: fault.on,
+    arrange: async () => {
+      const scene = await fault.arrange();
+      const { now } = Date;
+      Date.now = () => now() - 3_600_000;
+      return {
+        spoil: scene.spoil,
+        [Symbol.asyncDispose]: async () => {
+          Date.now = now;
+        },
+      };
+    },
+  };
+}
+
+/** Reads all that is in the topic, again and again until it is enough. */
+async function kcat(bootstrap: string, topic: string, count: number): Promise<readonly Received[]> {
+  const deadline = Date.now() + 15_000;
+  const args = ['-b', bootstrap, '-C', '-t', topic, '-o', 'beginning', '-e', '-q', '-J'];
+  for (;;) {
+    const { stdout } = await promisify(execFile)('kcat', args, { maxBuffer: 64 << 20 });
+    const found = stdout.split('\n').filter((line) => line !== '');
+    if (found.length >= count) return found.map(parse);
+    if (Date.now() > deadline) throw new Error(`${found.length} of ${count} messages in ${topic}`);
+  }
+}
+
+function parse(line: string): Received {
+  const { topic, partition, offset, key, headers, payload } = JSON.parse(line) as {
+    topic: string;
+    partition: number;
+    offset: number;
+    key: string;
+    headers: readonly string[];
+    payload: string;
+  };
+  const pairs = headers.flatMap((name, i) => (i % 2 ? [] : [[name, headers[i + 1] ?? '']]));
+  return {
+    key,
+    headers: Object.fromEntries(pairs),
+    body: new TextEncoder().encode(payload),
+    place: { topic, partition, offset: String(offset) },
+  };
+}
+
+function decode({ key, headers, body }: Received): DecodedEvent {
+  const value = new TextDecoder().decode(body);
+  const message = { key, value, headers: { ...headers }, body: value };
+  const event = KafkaBinding.toEvent(message);
+  if (!(event instanceof CloudEvent)) throw new Error('not one CloudEvent');
+  event.validate();
+  const { data, ...attributes } = event.toJSON();
+  return { attributes, data };
+}
+
+adapterContract(await kafkaHarness());
