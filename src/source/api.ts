@@ -153,13 +153,14 @@ class Connection implements EventsApi {
   }
 
   async #send({ query, accept, silenceMs }: Get, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    const token = await this.#cluster.token();
     try {
+      const token = await this.#cluster.token();
       return await this.#pool.request({
         method: 'GET',
         path: this.#path,
         query,
         headers: {
+          ...this.#cluster.headers,
           accept,
           'user-agent': this.#options.userAgent,
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
