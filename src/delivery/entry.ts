@@ -28,12 +28,14 @@ export interface Entry {
   /** Failed attempts in a row, and when the first of them was, in milliseconds since 1970. */
   failures: number;
   failedSince: number | undefined;
-  /** The broker's last word that it can never pass, while that is still doubted. */
-  rejected: Verdict | undefined;
+  /** Verdicts of the broker that it can never pass, and the era of its destination (judge.ts) of the last one. */
+  rejections: number;
+  rejectedIn: number | undefined;
   /** How often the connection broke while this message was alone on it. */
   breaks: number;
-  /** Deliveries of other messages since it first broke the connection. */
-  passedSince: number;
+  /** Since it first broke the connection: how many others were delivered, and how often others broke it. */
+  othersPassed: number;
+  othersBroke: number;
 }
 
 export interface Place {
@@ -63,8 +65,10 @@ export function entryOf(
     effect: undefined,
     failures: 0,
     failedSince: undefined,
-    rejected: undefined,
+    rejections: 0,
+    rejectedIn: undefined,
     breaks: 0,
-    passedSince: 0,
+    othersPassed: 0,
+    othersBroke: 0,
   };
 }

@@ -12,37 +12,46 @@ export type Ruling =
   /** The whole destination takes nothing. */
   | { readonly kind: 'hold'; readonly verdict: Verdict };
 
-/** How long one message is retried from memory before it is parked, and a lone reject is doubted before it is believed. */
+/** How long one message is retried from memory before it is parked. */
 const RETRY_MS = 60_000;
-const DOUBT_MS = 600_000;
-/** So many rejects in a row by a broker, with nothing delivered in between, are an outage of the destination. */
+/** A destination takes nothing when so many messages in a row were rejected, or all for so long. */
 const REJECTS_THAT_HOLD = 10;
+const REJECTS_THAT_HOLD_MS = 60_000;
+/** A message can never pass when it was rejected so often, each time with another one delivered in between. */
+const REJECTS_BEFORE_BELIEF = 3;
 const BACKOFF = { firstMs: 200, maxMs: 10_000 };
+
+/** A destination where the broker has rejected something. */
+interface Doubted {
+  /** Counts the deliveries there that ended a row of rejects. */
+  era: number;
+  readonly inARow: Set<Entry>;
+  since: number;
+}
 
 /**
  * Turns what an adapter says of a message into what the route does with it.
  *
- * A broker's reject is believed only when another message passes the same destination meanwhile: a topic behind a
- * mis-set proxy, or one whose permissions were withdrawn, rejects everything, and filing its messages as dead letters
- * would be losing them. What an adapter judges itself (size, name) is believed at once and never counts for that, or
- * any pod could stop a route with a few long notes.
+ * A broker's reject is believed only when other messages pass the same destination in between: a topic behind a mis-set
+ * proxy, or one whose permissions were withdrawn, rejects everything, and filing its messages as dead letters would be
+ * losing them. So rejects in a row hold the destination instead. What an adapter judges itself (size, name) is believed
+ * at once and never counts for that, or any pod could stop a route with a few long notes.
  */
 export class Judge {
-  /** Rejected by the broker, with nothing delivered to that destination since. */
-  readonly #doubted = new Map<Destination, Set<Entry>>();
+  readonly #doubted = new Map<Destination, Doubted>();
 
   ruling(entry: Entry, outcome: Outcome, now: number): Ruling {
     switch (outcome.kind) {
       case 'delivered':
-        entry.failures = 0;
+        this.#passed(entry.destination);
         return outcome;
       case 'held':
         return { kind: 'hold', verdict: { state: 'held', reason: outcome.reason, detail: outcome.detail } };
       case 'retry': {
-        const waitMs = Math.max(outcome.afterMs ?? 0, backoffMs(entry.failures, BACKOFF));
         if (outcome.reason === 'sibling-failed') return { kind: 'again', waitMs: 0 };
+        const waitMs = Math.max(outcome.afterMs ?? 0, backoffMs(entry.failures, BACKOFF));
         const verdict: Verdict = { state: 'retry', reason: outcome.reason, detail: outcome.detail };
-        return this.#fails(entry, now) > RETRY_MS ? { kind: 'park', verdict, waitMs } : { kind: 'again', waitMs };
+        return fails(entry, now) > RETRY_MS ? { kind: 'park', verdict, waitMs } : { kind: 'again', waitMs };
       }
       case 'reject': {
         const verdict: Verdict = { state: 'dead', reason: outcome.reason, detail: outcome.detail };
@@ -53,31 +62,36 @@ export class Judge {
     }
   }
 
-  /** Something was delivered there, so what was rejected there is what is wrong, not the destination. */
-  passed(destination: Destination): readonly Entry[] {
-    const believed = [...(this.#doubted.get(destination) ?? [])].filter((entry) => entry.effect === undefined);
-    this.#doubted.delete(destination);
-    return believed;
+  #passed(destination: Destination): void {
+    const doubted = this.#doubted.get(destination);
+    if (doubted === undefined || doubted.inARow.size === 0) return;
+    doubted.era += 1;
+    doubted.inARow.clear();
   }
 
   #doubt(entry: Entry, verdict: Verdict, now: number): Ruling {
-    const doubted = this.#doubted.get(entry.destination) ?? new Set();
-    this.#doubted.set(entry.destination, doubted.add(entry));
-    entry.rejected = verdict;
-    if (this.#fails(entry, now) > DOUBT_MS) {
-      doubted.delete(entry);
-      return { kind: 'dead', verdict };
+    const doubted = this.#doubted.get(entry.destination) ?? { era: 0, inARow: new Set(), since: now };
+    this.#doubted.set(entry.destination, doubted);
+    if (doubted.inARow.size === 0) doubted.since = now;
+    doubted.inARow.add(entry);
+    fails(entry, now);
+    if (entry.rejectedIn !== doubted.era) {
+      entry.rejectedIn = doubted.era;
+      entry.rejections += 1;
     }
-    if (doubted.size < REJECTS_THAT_HOLD) return { kind: 'again', waitMs: backoffMs(entry.failures, BACKOFF) };
-    this.#doubted.delete(entry.destination);
-    const detail = `${REJECTS_THAT_HOLD} messages in a row were rejected, the last one: ${verdict.detail}`;
+    if (entry.rejections >= REJECTS_BEFORE_BELIEF) return { kind: 'dead', verdict };
+    if (doubted.inARow.size < REJECTS_THAT_HOLD && now - doubted.since < REJECTS_THAT_HOLD_MS) {
+      return { kind: 'again', waitMs: backoffMs(entry.failures, BACKOFF) };
+    }
+    doubted.inARow.clear();
+    const detail = `the broker rejects whatever comes, the last time with: ${verdict.detail}`;
     return { kind: 'hold', verdict: { state: 'held', reason: 'rejected-repeatedly', detail } };
   }
+}
 
-  /** Counts a failure; returns for how long the message has been failing, in milliseconds. */
-  #fails(entry: Entry, now: number): number {
-    entry.failures += 1;
-    entry.failedSince ??= now;
-    return now - entry.failedSince;
-  }
+/** Counts a failure; returns for how long the message has been failing, in milliseconds. */
+function fails(entry: Entry, now: number): number {
+  entry.failures += 1;
+  entry.failedSince ??= now;
+  return now - entry.failedSince;
 }

@@ -217,9 +217,6 @@ export class Ledger {
     this.#parkedInARow = 0;
     this.#settle(entry, { kind: 'delivered', receipt, at: this.#options.now() });
     if (entry.parkedId !== undefined) this.#lanes.of(entry.destination, entry.key)?.passed();
-    const believed = this.#judge.passed(entry.destination);
-    for (const rejected of believed) if (rejected.rejected) this.#end(rejected, rejected.rejected);
-    if (believed.length > 0) this.#queues.remove((waiting) => waiting.effect !== undefined);
   }
 
   /** Parks the message and everything behind it in its lane; or stops the route, where nothing of it gets through. */

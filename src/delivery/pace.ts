@@ -4,16 +4,18 @@ import type { Entry, Verdict } from './entry.ts';
 
 /** After so many lost connections in a row, messages go one by one. */
 const LOSSES_BEFORE_ALONE = 3;
-/** What breaks the connection so often, alone, while others pass in between, is to blame for it. */
+/** What breaks the connection so often, alone, is to blame for it, if chance explains it less than once in so many. */
 const BREAKS_BEFORE_BLAME = 3;
+const BY_CHANCE = 1e-4;
 
 /**
  * How much a route may send at once: all that its adapter can take, one message, or nothing for a while.
  *
  * A poison pill must not stop a route for ever, and a flapping broker must not fill the dead letters. So after a few
  * losses without progress (nothing that was under way at a loss has been settled since) each message goes alone; one that
- * breaks its connection alone is a suspect, and makes room for others. A suspect is guilty after three breaks, if others
- * have passed meanwhile; otherwise it is the broker, and the suspect is tried for ever.
+ * breaks its connection alone is a suspect, and makes room for others. How the others fare meanwhile tells the broker from
+ * the message: if a share p of their attempts breaks too, an innocent message breaks n times in a row with a chance of
+ * p to the n. When that is next to nothing the suspect is guilty; while it is not, the suspect is tried again.
  *
  * A route through which nothing passes stops: everything stays where it is, and one message at a time probes.
  */
@@ -58,7 +60,7 @@ export class Pace {
     this.#stopped = undefined;
     this.#probes = 0;
     this.#suspects.delete(entry);
-    for (const suspect of this.#suspects) suspect.passedSince += 1;
+    for (const suspect of this.#suspects) suspect.othersPassed += 1;
     this.settled(entry);
   }
 
@@ -79,9 +81,15 @@ export class Pace {
     for (const entry of batch) this.#unproven.add(entry);
     if (suspect === undefined) return undefined;
     suspect.breaks += 1;
+    for (const other of this.#suspects) if (other !== suspect) other.othersBroke += 1;
     this.#suspects.add(suspect);
-    if (suspect.breaks < BREAKS_BEFORE_BLAME || suspect.passedSince === 0) return undefined;
+    if (suspect.breaks < BREAKS_BEFORE_BLAME || chance(suspect) > BY_CHANCE) return undefined;
     this.settled(suspect);
     return suspect;
   }
+}
+
+/** That an innocent message would have broken the connection as often; the share is Laplace's estimate. */
+function chance({ breaks, othersPassed, othersBroke }: Entry): number {
+  return ((othersBroke + 1) / (othersPassed + othersBroke + 2)) ** breaks;
 }

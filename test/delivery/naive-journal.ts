@@ -1,5 +1,11 @@
 import type { Cursor, StreamName } from '../../src/envelope/position.ts';
-import { compareCursors, gapPositionOf, type Position, positionOf, type ResourceVersion } from '../../src/envelope/position.ts';
+import {
+  compareCursors,
+  gapPositionOf,
+  type Position,
+  positionOf,
+  type ResourceVersion,
+} from '../../src/envelope/position.ts';
 import type { Counters, JournalRecord, Parked, ParkedMessage, Settlement } from '../../src/journal/record.ts';
 
 export const STREAM = '_all' as StreamName;
