@@ -1,14 +1,15 @@
 import { CloudEvent, HTTP } from 'cloudevents';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { type Attributes, structuredJson } from '../../src/envelope/cloud-event.ts';
 import { type EnvelopeContext, envelopeOf } from '../../src/envelope/event.ts';
 import type { NewRecord } from '../../src/journal/record.ts';
-import { hostileEvent, inCoreV1, inEventsV1, type StoredEvent, storedEvent } from './events.ts';
+import { backOff, hostileEvent, hostileText, inCoreV1, inEventsV1, storedEvent } from './events.ts';
 import { schemaErrors } from './schema.ts';
 
 const context: EnvelopeContext = { cluster: 'prod', origin: 'live', now: new Date('2026-11-02T00:00:00Z') };
-const runs = { numRuns: 300 };
+const runs = { numRuns: 200 };
+vi.setConfig({ testTimeout: 60_000 });
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 function recordFor(object: unknown, of: EnvelopeContext = context): NewRecord {
@@ -102,7 +103,7 @@ test('id, sequence, key and data depend on nothing but the revision', () => {
       expect(here.attributes.id).toBe(`${metadata.uid}.${metadata.resourceVersion}`);
       expect(there.attributes).toMatchObject({ id: here.attributes.id, sequence: here.attributes.sequence });
       expect(there.key).toBe(here.key);
-      expect(there.data).toEqual(here.data);
+      expect(utf8.decode(there.data)).toBe(utf8.decode(here.data));
     }),
     runs,
   );
@@ -122,27 +123,23 @@ test('sequences sort as the resourceVersions do', () => {
 });
 
 test('two objects share a key only when they are the same object', () => {
-  const involved = (event: StoredEvent) => {
-    const { kind = '', apiVersion = '', namespace = '', name = '' } = event.regarding;
-    // The version is no part of an object's identity, only the group is; JSON tells the four parts apart.
-    const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.lastIndexOf('/')) : '';
-    return JSON.stringify([kind, group, namespace, name].map((part) => part.toWellFormed()));
-  };
-  const part = fc.string({ unit: fc.constantFrom('a', '/', '%', '.', '#', '2', 'F', '\u0001', 'é'), maxLength: 4 });
-  const event = fc
-    .record({ kind: part, apiVersion: part, namespace: part, name: part })
-    .map((regarding) => inCoreV1Of(regarding));
+  // Few characters, so that what has a meaning in a key meets itself often, and sometimes any text at all.
+  const part = fc.oneof(
+    fc.string({ unit: fc.constantFrom('a', '/', '%', '.', '#', '2', 'F', '\u0001', 'é'), maxLength: 4 }),
+    hostileText,
+  );
+  const regarding = fc.record({ kind: part, apiVersion: part, namespace: part, name: part });
   fc.assert(
-    fc.property(fc.oneof(event, storedEvent), fc.oneof(event, storedEvent), (one, other) => {
-      const [a, b] = [recordFor(inCoreV1(one)).key, recordFor(inCoreV1(other)).key];
-      expect(a === b).toBe(involved(one) === involved(other));
+    fc.property(regarding, regarding, (one, other) => {
+      const [a, b] = [one, other].map((each) => recordFor(inCoreV1(backOff({ regarding: each }))).key);
+      expect(a === b).toBe(identity(one) === identity(other));
     }),
     { numRuns: 2000 },
   );
 });
 
-function inCoreV1Of(regarding: Record<string, string>): StoredEvent {
-  const [event] = fc.sample(storedEvent, { numRuns: 1, seed: 1 });
-  if (event === undefined) throw new Error('no sample');
-  return { ...event, regarding };
+/** The version is no part of an object's identity, only the group is; JSON tells the four parts apart. */
+function identity({ kind, apiVersion, namespace, name }: Record<'kind' | 'apiVersion' | 'namespace' | 'name', string>) {
+  const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.lastIndexOf('/')) : '';
+  return JSON.stringify([kind, group, namespace, name].map((part) => part.toWellFormed()));
 }
