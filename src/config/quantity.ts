@@ -6,17 +6,19 @@ const BYTES = { Ki: 1024, Mi: 1024 ** 2, Gi: 1024 ** 3, Ti: 1024 ** 4 } as const
 
 /** `24h`, `30m`, `1h30m`: in milliseconds. */
 export function duration() {
+  const error = 'a duration such as 30s, 15m, 24h or 7d';
   return z
-    .string()
-    .regex(/^([1-9][0-9]*(ms|s|m|h|d))+$/, { error: 'a duration such as 30s, 15m, 24h or 7d' })
+    .string({ error })
+    .regex(/^([1-9][0-9]*(ms|s|m|h|d))+$/, { error })
     .transform((text) => sum(text, MILLISECONDS));
 }
 
 /** `512MiB`, `2GiB`: in bytes. */
 export function size() {
+  const error = 'a size such as 512MiB or 2GiB';
   return z
-    .string()
-    .regex(/^[1-9][0-9]*(Ki|Mi|Gi|Ti)B$/, { error: 'a size such as 512MiB or 2GiB' })
+    .string({ error })
+    .regex(/^[1-9][0-9]*(Ki|Mi|Gi|Ti)B$/, { error })
     .transform((text) => sum(text.slice(0, -1), BYTES));
 }
 

@@ -15,19 +15,31 @@ const name = z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/, {
 const text = z.string().min(1, { error: 'some text' });
 const port = z.int().min(1).max(65_535);
 
-const kubernetes = z.strictObject({
-  namespaces: z.array(text).default([]).describe('Watch only these namespaces, one stream each. Default: all, in one.'),
-  fieldSelector: text.optional().describe('A field selector of core/v1 Events, such as type!=Normal.'),
-  startFrom: z.enum(['oldest', 'now']).default('oldest').describe('Where the very first start begins.'),
-  kubeconfig: text.optional().describe('A kubeconfig file. Default: in the cluster its own, outside the usual one.'),
-  context: text.optional().describe('A context of the kubeconfig. Default: the current one.'),
-  server: z
-    .url({ protocol: /^https?$/, error: 'an http or https URL' })
-    .optional()
-    .describe('The API server itself.'),
-  caFile: text.optional().describe('With `server`: a PEM file with the certificate authority.'),
-  token: secret().optional().describe('With `server`: a bearer token.'),
-});
+const kubernetes = z
+  .strictObject({
+    namespaces: z
+      .array(text)
+      .default([])
+      .describe('Watch only these namespaces, one stream each. Default: all, in one.'),
+    fieldSelector: text.optional().describe('A field selector of core/v1 Events, such as type!=Normal.'),
+    startFrom: z.enum(['oldest', 'now']).default('oldest').describe('Where the very first start begins.'),
+    kubeconfig: text.optional().describe('A kubeconfig file. Default: in the cluster its own, outside the usual one.'),
+    context: text.optional().describe('A context of the kubeconfig. Default: the current one.'),
+    server: z
+      .url({ protocol: /^https?$/, error: 'an http or https URL' })
+      .optional()
+      .describe('The API server itself.'),
+    caFile: text.optional().describe('With `server`: a PEM file with the certificate authority.'),
+    token: secret().optional().describe('With `server`: a bearer token.'),
+  })
+  .check(({ value, issues }) => {
+    const { server, caFile, token, kubeconfig, context } = value;
+    const refuse = (message: string) =>
+      issues.push({ code: 'custom', input: value, message, params: { excludes: true } });
+    if (server !== undefined && (kubeconfig ?? context) !== undefined)
+      refuse('`server` says where the cluster is, and so does a kubeconfig.');
+    if (server === undefined && (caFile ?? token) !== undefined) refuse('`caFile` and `token` go with `server`.');
+  });
 
 const source = z.strictObject({ kubernetes: kubernetes.prefault({}) });
 
