@@ -3,7 +3,7 @@ import type { AdapterType } from '../adapter.ts';
 import type { JournalOptions } from '../journal/port.ts';
 import type { RouteName } from '../journal/record.ts';
 import type { RouteConfig } from '../routing/compile.ts';
-import type { Secret } from '../secret.ts';
+import type { ClusterConfig } from '../source/find-cluster.ts';
 import type { Target } from './routes.ts';
 import type { ConfigFile } from './schema.ts';
 
@@ -24,20 +24,9 @@ export interface SourceConfig {
   readonly fieldSelector: string | undefined;
   /** Where the very first start begins. */
   readonly startFrom: 'oldest' | 'now';
+  /** How the API server is found. */
   readonly cluster: ClusterConfig;
 }
-
-/** How the API server is found. */
-export type ClusterConfig =
-  /** The service account inside a cluster, or else the current context of the usual kubeconfig. */
-  | { readonly kind: 'ambient' }
-  | { readonly kind: 'kubeconfig'; readonly path: string | undefined; readonly context: string | undefined }
-  | {
-      readonly kind: 'server';
-      readonly url: string;
-      readonly caFile: string | undefined;
-      readonly token: Secret | undefined;
-    };
 
 export interface BrokerConfig {
   readonly type: AdapterType;

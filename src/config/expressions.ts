@@ -91,7 +91,13 @@ export function checkName(tree: Tree, path: Path, text: string, rules: Destinati
     const refusal = rules.refuse(sample);
     return refusal === undefined
       ? []
-      : [{ code: 'KF409', range: tree.rangeOf(path), message: refusal, found: `"${text}"` }];
+      : [
+          {
+            code: 'KF409',
+            range: tree.rangeOf(path),
+            message: `The broker would refuse this ${nameOf(path)}: ${refusal}.`,
+          },
+        ];
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     const code = { dollar: 'KF406', brace: 'KF407', empty: 'KF408' } as const;

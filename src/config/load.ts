@@ -21,14 +21,12 @@ export interface LoadOptions {
   readonly needSecrets?: boolean;
 }
 
-export type Loaded =
-  | { readonly config: Config; readonly diagnostics: readonly [] }
-  | { readonly config: undefined; readonly diagnostics: readonly Diagnostic[] };
+export type Loaded = { readonly config: Config } | { readonly diagnostics: readonly Diagnostic[] };
 
 export function loadConfig(text: string, options: LoadOptions): Loaded {
   const { file, adapters, env = process.env } = options;
   const refused = (problems: readonly Problem[]): Loaded => {
-    return { config: undefined, diagnostics: diagnose({ file, text }, firstAtEachPlace(problems, text)) };
+    return { diagnostics: diagnose({ file, text }, firstAtEachPlace(problems, text)) };
   };
   const { tree, problems: yaml } = parseYaml(text);
   if (tree === undefined) return refused(yaml);
@@ -55,7 +53,7 @@ export function loadConfig(text: string, options: LoadOptions): Loaded {
   ];
   if (problems.length > 0 || shape.data === undefined) return refused(problems);
   const targets = routes.map(({ target }) => target);
-  return { config: configOf(shape.data, targets, adapters), diagnostics: [] };
+  return { config: configOf(shape.data, targets, adapters) };
 }
 
 /** A file that cannot be read is a diagnostic too. */
@@ -66,7 +64,7 @@ export async function readConfigFile(path: string, options: Omit<LoadOptions, 'f
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     const problem = { code: 'KF101', range: [0, 0], message: `This file cannot be read: ${why}.` } as const;
-    return { config: undefined, diagnostics: diagnose({ file: path, text: '' }, [problem]) };
+    return { diagnostics: diagnose({ file: path, text: '' }, [problem]) };
   }
   return loadConfig(text, { ...options, file: path });
 }
@@ -77,7 +75,7 @@ export async function validateFiles(
   options: Omit<LoadOptions, 'file'>,
 ): Promise<readonly Diagnostic[]> {
   const loaded = await Promise.all(paths.map((path) => readConfigFile(path, options)));
-  return loaded.flatMap(({ diagnostics }) => diagnostics);
+  return loaded.flatMap((one) => ('diagnostics' in one ? one.diagnostics : []));
 }
 
 /** Routes that were indented under the brokers are checked all the same, for they may hold more mistakes. */

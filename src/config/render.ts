@@ -5,10 +5,10 @@ import { CODES, type Diagnostic } from './diagnostic.ts';
 const WIDTH = 100;
 
 /** A diagnostic for a person: where, what, the line with a caret under exactly what is meant, and what to do. */
-export function renderDiagnostic(diagnostic: Diagnostic, { color = false } = {}): string {
+export function renderDiagnostic(diagnostic: Diagnostic, { colour = false } = {}): string {
   const { file, line, column, code, message } = diagnostic;
   const paint = (style: 'bold' | 'red' | 'dim' | 'cyan', text: string) =>
-    color ? styleText(style, text, { validateStream: false }) : text;
+    colour ? styleText(style, text, { validateStream: false }) : text;
   const gutter = ' '.repeat(String(line).length);
   const { text, from, width } = excerpt(diagnostic);
   const rows = [
@@ -24,7 +24,10 @@ export function renderDiagnostic(diagnostic: Diagnostic, { color = false } = {})
 }
 
 /** All of them, and how many there are. */
-export function renderDiagnostics(diagnostics: readonly Diagnostic[], options: { color?: boolean } = {}): string {
+export function renderDiagnostics(
+  diagnostics: readonly Diagnostic[],
+  options: { readonly colour?: boolean } = {},
+): string {
   const count = diagnostics.length === 1 ? '1 error' : `${diagnostics.length} errors`;
   return [...diagnostics.map((diagnostic) => renderDiagnostic(diagnostic, options)), `${count}`].join('\n\n');
 }
