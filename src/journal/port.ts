@@ -52,9 +52,7 @@ export interface Journal extends AsyncDisposable {
   ): Promise<readonly ParkedMessage[]>;
 
   /** Which destinations and keys of a route have parked messages, for a start. */
-  parkedLanes(
-    route: RouteName,
-  ): Promise<
+  parkedLanes(route: RouteName): Promise<
     readonly {
       readonly destination: Destination;
       readonly key: string;
@@ -71,7 +69,10 @@ export interface Journal extends AsyncDisposable {
    */
   onQuota(route: RouteName, listener: (stream: StreamName, upTo: Cursor) => void): () => void;
 
-  /** Moves the cursor to `upTo`, counts what it skipped and what was parked there as read and expired, and parks a gap record for the route. */
+  /**
+   * Moves the cursor to `upTo`, counts what it skipped and what was parked there as read and expired, and parks a gap
+   * record for the route: with the state `retry` and the destination `''`, for only the route knows where it goes.
+   */
   expire(
     route: RouteName,
     stream: StreamName,

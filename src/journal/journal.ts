@@ -1,0 +1,215 @@
+import type { Logger } from 'pino';
+import { gapRecord } from '../envelope/gap.ts';
+import { type Cursor, parseResourceVersion, type StreamName } from '../envelope/position.ts';
+import { Commits } from './commits.ts';
+import type { OwnerNote } from './file-system.ts';
+import type { WorkerLink } from './link.ts';
+import { packRecords, rowOf, unpackPage } from './packed-records.ts';
+import type { Journal, JournalOptions, JournalStats } from './port.ts';
+import type { AppendResult, Calls, Limit, ParkedRows, SettleArgument, Usage } from './protocol.ts';
+import type { Append, Appended, JournalRecord, ParkedMessage, RouteName, Settlement, StreamState } from './record.ts';
+import { TailRing } from './ring.ts';
+
+export interface Settings extends JournalOptions {
+  readonly cluster: string;
+  readonly log: Logger;
+  readonly ringBytes?: number;
+}
+
+const RING_BYTES = 16 * 1024 * 1024;
+/** A page that the worker reads between two commits. */
+const PAGE: Limit = { records: 1_000, bytes: 1024 * 1024 };
+
+/** The daemon's side of the journal: the streams' states, the tail and the waiting commits; the file is the worker's. */
+export class SqliteJournal implements Journal {
+  readonly #settings: Settings;
+  readonly #link: WorkerLink;
+  readonly #note: OwnerNote;
+  readonly #commits: Commits;
+  readonly #ring: TailRing;
+  readonly #states = new Map<StreamName, StreamState>();
+  readonly #listeners = new Set<() => void>();
+  readonly #quotaListeners = new Map<RouteName, (stream: StreamName, upTo: Cursor) => void>();
+  #usage: Usage;
+  #duplicates = 0;
+  #advanced: NodeJS.Immediate | undefined;
+  /** The one read under way: a lagging reader waits for its turn here, and not in the worker, before the next commit. */
+  #reading: Promise<unknown> = Promise.resolve();
+
+  constructor(settings: Settings, link: WorkerLink, opened: Opened, note: OwnerNote) {
+    this.#settings = settings;
+    this.#link = link;
+    this.#note = note;
+    this.#usage = opened.usage;
+    this.#ring = new TailRing(settings.ringBytes ?? RING_BYTES);
+    for (const { state, hidden } of opened.states) this.#follow(state, [], hidden);
+    this.#commits = new Commits(link, settings.log, (usage) => {
+      this.#usage = usage;
+    });
+  }
+
+  async streams(): Promise<readonly StreamState[]> {
+    return [...this.#states.values()];
+  }
+
+  async append(append: Append, signal: AbortSignal): Promise<Appended> {
+    await this.#commits.room(signal);
+    const appendedAt = Date.now();
+    const records = packRecords(append.records.map(rowOf));
+    const bytes = records.bytes.length + append.records.length * ROW_BYTES;
+    const argument = { state: append.state, records, appendedAt };
+    const result = await this.#commits.submit('append', argument, { bytes, signal });
+    return this.#appended(append, result, appendedAt);
+  }
+
+  async read(stream: StreamName, after: Cursor, limit: Limit): Promise<readonly JournalRecord[]> {
+    const tail = this.#ring.read(stream, after, limit);
+    if (tail) return tail;
+    const page = { records: Math.min(limit.records, PAGE.records), bytes: Math.min(limit.bytes, PAGE.bytes) };
+    const turn = this.#reading.then(async () =>
+      unpackPage(await this.#link.call('read', { stream, after, limit: page })),
+    );
+    this.#reading = turn.catch(() => {});
+    return turn;
+  }
+
+  onAdvance(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  openRoute(route: RouteName, options: { readonly startFrom: 'now' | 'oldest'; readonly atQuota: 'expire' | 'block' }) {
+    return this.#commits.submit('openRoute', { route, ...options, now: Date.now() });
+  }
+
+  async settle(settlement: Settlement): Promise<void> {
+    const bytes = settlement.receipts.length * RECEIPT_BYTES + settlement.parked.length * ROW_BYTES;
+    await this.#commits.submit('settle', settleArgument(settlement), { bytes });
+  }
+
+  async parked(
+    route: RouteName,
+    of: Parameters<Journal['parked']>[1],
+    limit: number,
+  ): Promise<readonly ParkedMessage[]> {
+    const { destination, key, after = 0 } = of;
+    return parkedMessages(await this.#ask('parked', { route, destination, key, after, limit }));
+  }
+
+  parkedLanes(route: RouteName): ReturnType<Journal['parkedLanes']> {
+    return this.#ask('parkedLanes', route);
+  }
+
+  async deadLetters(route: RouteName, limit: number): Promise<readonly ParkedMessage[]> {
+    return parkedMessages(await this.#ask('deadLetters', { route, limit }));
+  }
+
+  onQuota(route: RouteName, listener: (stream: StreamName, upTo: Cursor) => void): () => void {
+    this.#quotaListeners.set(route, listener);
+    return () => this.#quotaListeners.delete(route);
+  }
+
+  async expire(route: RouteName, stream: StreamName, upTo: Cursor): ReturnType<Journal['expire']> {
+    const from = await this.#ask('missing', { route, stream, upTo });
+    const now = new Date();
+    const gap = {
+      cluster: this.#settings.cluster,
+      stream,
+      from: from && resourceVersionOf(from),
+      to: resourceVersionOf(upTo),
+      cause: 'quota',
+      recovered: 0,
+      now,
+    } as const;
+    const records = packRecords(from === undefined ? [] : [rowOf(gapRecord(gap))]);
+    const argument = { route, stream, upTo };
+    const { expired, cursor } = await this.#commits.submit('expire', { ...argument, gap: records, now: now.getTime() });
+    let all = expired;
+    let step: number;
+    do {
+      step = await this.#commits.submit('expireParked', argument);
+      all += step;
+    } while (step > 0);
+    return { expired: all, cursor };
+  }
+
+  routes(): ReturnType<Journal['routes']> {
+    return this.#ask('routes', undefined);
+  }
+
+  async stats(): Promise<JournalStats> {
+    const { oldestAppendedAt, gaps } = await this.#ask('stats', undefined);
+    const { records, bytes } = this.#usage;
+    const { maxBytes: quotaBytes } = this.#settings;
+    const { count: commits } = this.#commits;
+    return { records, bytes, quotaBytes, oldestAppendedAt, gaps, commits, duplicates: this.#duplicates };
+  }
+
+  /** What was submitted is committed; appends that are held back are rejected. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearImmediate(this.#advanced);
+    await this.#commits.flushed().catch(() => {});
+    this.#commits.end(new Error('the journal is closed'));
+    await this.#link.close();
+    this.#note.remove();
+  }
+
+  /** A question is asked when all that was changed before it is committed. */
+  async #ask<K extends keyof Calls>(kind: K, argument: Calls[K]['argument']): Promise<Calls[K]['result']> {
+    await this.#commits.flushed();
+    return this.#link.call(kind, argument);
+  }
+
+  #appended({ records }: Append, { state, fresh, hidden }: AppendResult, appendedAt: number): Appended {
+    const { stream, epoch } = state;
+    const added: JournalRecord[] = [];
+    for (const [at, record] of records.entries()) {
+      if (fresh[at] === 1) added.push({ ...record, stream, epoch, appendedAt, intact: true });
+    }
+    this.#duplicates += records.length - added.length;
+    this.#follow(state, added, hidden);
+    return { state, inserted: added.length };
+  }
+
+  #follow(state: StreamState, added: readonly JournalRecord[], hidden: boolean): void {
+    const before = this.#states.get(state.stream);
+    this.#states.set(state.stream, state);
+    this.#ring.advance(state, added, hidden);
+    if (before?.epoch === state.epoch && before.rv === state.rv && added.length === 0) return;
+    this.#advanced ??= setImmediate(() => {
+      this.#advanced = undefined;
+      for (const listener of [...this.#listeners]) listener();
+    });
+  }
+}
+
+type Opened = Extract<Calls['open']['result'], { kind: 'open' }>;
+
+/** Roughly what a record takes beside its data, and what a receipt takes. */
+const ROW_BYTES = 1_024;
+const RECEIPT_BYTES = 128;
+
+function settleArgument(settlement: Settlement): SettleArgument {
+  const { receipts, parked } = settlement;
+  return {
+    ...settlement,
+    receipts: receipts.map(({ stream, cursor: { epoch, position }, deliveredAt, receipt }) => {
+      return [stream, epoch, position, deliveredAt, JSON.stringify(receipt)];
+    }),
+    parked: parked.map(({ stream, cursor: { epoch, position }, destination, key, state, reason, detail, parkedAt }) => {
+      return [stream, epoch, position, destination, key, state, reason, detail, parkedAt];
+    }),
+  };
+}
+
+function parkedMessages({ rows, page }: ParkedRows): ParkedMessage[] {
+  const records = unpackPage(page);
+  return rows.flatMap((row, at) => {
+    const record = records[at];
+    return record ? { ...row, record } : [];
+  });
+}
+
+function resourceVersionOf({ position }: Cursor) {
+  return parseResourceVersion(position.slice(2).replace(/[!~]$/, ''));
+}

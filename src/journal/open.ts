@@ -1,0 +1,56 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { OwnerNote, prepareDirectory } from './file-system.ts';
+import { SqliteJournal } from './journal.ts';
+import { WorkerLink } from './link.ts';
+import type { Journal, JournalOptions } from './port.ts';
+import type { Calls } from './protocol.ts';
+
+export interface OpenOptions extends JournalOptions {
+  /** The cluster's name, for the gap events that a full journal makes. */
+  readonly cluster: string;
+  readonly log: Logger;
+  /** Memory for the newest records; 16 MiB unless given. */
+  readonly ringBytes?: number;
+}
+
+const LOCKED_RETRY_MS = 500;
+
+/**
+ * Opens the journal, or makes a new one. While another process holds the file it waits, says so once, and tries again
+ * until `signal` is aborted. Rejects, in words for a person, when the file or its place is of no use.
+ */
+export async function openJournal(options: OpenOptions, signal?: AbortSignal): Promise<Journal> {
+  const { path, log } = options;
+  await prepareDirectory(path);
+  const note = new OwnerNote(path);
+  const link = new WorkerLink(path, (error) => log.fatal(error.message));
+  try {
+    const opened = await whenUnlocked(options, link, note, signal);
+    note.write();
+    return new SqliteJournal(options, link, opened, note);
+  } catch (error) {
+    await link.close();
+    throw error;
+  }
+}
+
+type Opened = Extract<Calls['open']['result'], { kind: 'open' }>;
+
+async function whenUnlocked(
+  { path, sync, maxBytes, log }: OpenOptions,
+  link: WorkerLink,
+  note: OwnerNote,
+  signal: AbortSignal | undefined,
+): Promise<Opened> {
+  for (let tries = 0; ; tries += 1) {
+    signal?.throwIfAborted();
+    const result = await link.call('open', { path, sync, maxBytes });
+    if (result.kind === 'open') return result;
+    if (tries === 0) {
+      const owner = note.read() ?? 'another process';
+      log.warn({ path, owner }, `the journal ${path} is locked by ${owner}: waiting until it lets go`);
+    }
+    await delay(LOCKED_RETRY_MS, undefined, { signal });
+  }
+}

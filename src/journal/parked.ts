@@ -1,0 +1,142 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Position, StreamName } from '../envelope/position.ts';
+import { packPage, type StoredRow } from './packed-records.ts';
+import type { Calls, ParkedRows, SettleArgument } from './protocol.ts';
+import { RECORD_COLUMNS, storedRow } from './read.ts';
+import type { ParkedMessage } from './record.ts';
+import type { Routes } from './routes.ts';
+import type { Streams } from './streams.ts';
+
+type Row = Record<string, unknown>;
+type ParkedState = ParkedMessage['state'];
+
+/** A page of parked messages ends here: they carry their records. */
+const PAGE_BYTES = 8 * 1024 * 1024;
+
+/** The table of messages that their route's cursor has passed and that were not delivered. */
+export class ParkedTable {
+  readonly #streams: Streams;
+  readonly #routes: Routes;
+  readonly #insert;
+  readonly #delete;
+  readonly #others;
+  readonly #deleteReceipts;
+  readonly #deleteRecord;
+  readonly #record;
+  readonly #ofRoute;
+  readonly #ofDestination;
+  readonly #ofKey;
+  readonly #lanes;
+  readonly #dead;
+
+  constructor(db: DatabaseSync, streams: Streams, routes: Routes) {
+    this.#streams = streams;
+    this.#routes = routes;
+    this.#insert = db.prepare(
+      `INSERT INTO parked (route, stream, epoch, position, destination, key, state, reason, detail, parked_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#delete = db.prepare('DELETE FROM parked WHERE id = ? AND route = ? RETURNING stream, epoch, position, state');
+    this.#others = db.prepare('SELECT 1 FROM parked WHERE stream = ? AND epoch = ? AND position = ? LIMIT 1');
+    this.#deleteReceipts = db.prepare('DELETE FROM receipts WHERE stream = ? AND epoch = ? AND position = ?');
+    this.#deleteRecord = db.prepare('DELETE FROM records WHERE stream = ? AND epoch = ? AND position = ?');
+    this.#record = db.prepare(`SELECT ${RECORD_COLUMNS} FROM records WHERE stream = ? AND epoch = ? AND position = ?`);
+    const pending = "SELECT * FROM parked WHERE route = ? AND state <> 'dead' AND";
+    this.#ofRoute = db.prepare(`${pending} id > ? ORDER BY id LIMIT ?`);
+    this.#ofDestination = db.prepare(`${pending} destination = ? AND id > ? ORDER BY id LIMIT ?`);
+    this.#ofKey = db.prepare(`${pending} destination = ? AND key = ? AND id > ? ORDER BY id LIMIT ?`);
+    // With min(), SQLite takes the other columns from the row that holds the minimum: the head of the lane.
+    this.#lanes = db.prepare(
+      `SELECT destination, key, state, count(*) AS count, min(id) FROM parked
+       WHERE route = ? AND state <> 'dead' GROUP BY destination, key ORDER BY min(id)`,
+    );
+    this.#dead = db.prepare("SELECT * FROM parked WHERE route = ? AND state = 'dead' ORDER BY id LIMIT ?");
+  }
+
+  add(route: number, rows: SettleArgument['parked']): void {
+    for (const [stream, ...rest] of rows) this.#insert.run(route, this.#streams.need(stream).id, ...rest);
+  }
+
+  /**
+   * Takes a message out of the table, and its record with it when retention has already passed that by and nobody else
+   * refers to it. Returns the state that it was parked in, or undefined when it was not there.
+   */
+  remove(route: number, id: number): ParkedState | undefined {
+    const row = this.#delete.get(id, route);
+    if (!row) return undefined;
+    const place = [Number(row.stream), Number(row.epoch), String(row.position)] as const;
+    if (!this.#others.get(...place) && this.#trimmedBehind(...place)) this.deleteRecord(...place);
+    return row.state as ParkedState;
+  }
+
+  /** A record goes with its receipts. */
+  deleteRecord(stream: number, epoch: number, position: string): void {
+    this.#deleteReceipts.run(stream, epoch, position);
+    this.#deleteRecord.run(stream, epoch, position);
+  }
+
+  isParked(stream: number, epoch: number, position: string): boolean {
+    return this.#others.get(stream, epoch, position) !== undefined;
+  }
+
+  pending({ route, destination, key, after, limit }: Calls['parked']['argument']): ParkedRows {
+    const id = this.#routes.need(route);
+    if (destination === undefined) return this.#page(this.#ofRoute.iterate(id, after, limit));
+    if (key === undefined) return this.#page(this.#ofDestination.iterate(id, destination, after, limit));
+    return this.#page(this.#ofKey.iterate(id, destination, key, after, limit));
+  }
+
+  deadLetters({ route, limit }: Calls['deadLetters']['argument']): ParkedRows {
+    return this.#page(this.#dead.iterate(this.#routes.need(route), limit));
+  }
+
+  lanes(route: Calls['parkedLanes']['argument']): Calls['parkedLanes']['result'] {
+    return this.#lanes.all(this.#routes.need(route)).map((row) => ({
+      destination: String(row.destination),
+      key: String(row.key),
+      state: row.state === 'held' ? 'held' : 'retry',
+      count: Number(row.count),
+    }));
+  }
+
+  #trimmedBehind(stream: number, epoch: number, position: string): boolean {
+    const { trimmed } = this.#streams.withId(stream);
+    return epoch < trimmed.epoch || (epoch === trimmed.epoch && position <= trimmed.position);
+  }
+
+  #page(found: Iterable<Row>): ParkedRows {
+    const rows: ParkedRows['rows'][number][] = [];
+    const records: StoredRow[] = [];
+    let bytes = 0;
+    for (const row of found) {
+      const record = this.#recordOf(row);
+      bytes += record.data.length;
+      if (bytes > PAGE_BYTES && rows.length > 0) break;
+      rows.push(parkedOf(row, record.stream));
+      records.push(record);
+    }
+    return { rows, page: packPage(records) };
+  }
+
+  #recordOf(row: Row): StoredRow {
+    const place = [Number(row.stream), Number(row.epoch), String(row.position)] as const;
+    const { stream } = this.#streams.withId(place[0]).state;
+    const record = this.#record.get(...place);
+    if (!record) throw new Error(`the record at ${place[2]} of stream ${stream} is parked, but not in the journal`);
+    return storedRow(record, stream);
+  }
+}
+
+function parkedOf(row: Row, stream: string): Omit<ParkedMessage, 'record'> {
+  return {
+    id: Number(row.id),
+    stream: stream as StreamName,
+    cursor: { epoch: Number(row.epoch), position: row.position as Position },
+    destination: String(row.destination),
+    key: String(row.key),
+    state: row.state as ParkedState,
+    reason: row.reason as ParkedMessage['reason'],
+    detail: String(row.detail),
+    parkedAt: Number(row.parked_at),
+  };
+}

@@ -1,0 +1,165 @@
+/** What the two threads of the journal say to each other. Plain values only, so that they can be cloned. */
+import type { Cursor, StreamName } from '../envelope/position.ts';
+import type { PackedPage, PackedRecords } from './packed-records.ts';
+import type { Counters, ParkedMessage, RouteName, RouteState, StreamState } from './record.ts';
+
+export interface AppendResult {
+  readonly state: StreamState;
+  /** One byte for each record of the append: 1 when it was not there before. */
+  readonly fresh: Uint8Array;
+  /** Rows of the stream's epoch stand above its watermark, where nobody reads them yet. */
+  readonly hidden: boolean;
+}
+
+/** A settlement with its receipts and parked messages as rows of plain values. */
+export interface SettleArgument {
+  readonly route: RouteName;
+  readonly cursors: ReadonlyMap<StreamName, Cursor>;
+  readonly counters: Partial<Counters>;
+  readonly receipts: readonly (readonly [StreamName, number, string, number, string])[];
+  readonly parked: readonly (readonly [StreamName, number, string, string, string, string, string, string, number])[];
+  readonly unparked: readonly number[];
+}
+
+/** Why the journal cannot let go of its oldest record. */
+export interface Holder {
+  readonly route: RouteName;
+  readonly stream: StreamName;
+  /** `unknown` until the route has been opened. */
+  readonly atQuota: 'expire' | 'block' | 'unknown';
+  /** About a tenth of the quota becomes free when the route lets go of everything up to here. */
+  readonly upTo: Cursor;
+}
+
+export interface TrimResult {
+  /** Rows that were deleted or passed over; 0 when there is nothing to be done. */
+  readonly steps: number;
+  /** Dead letters that had to go. */
+  readonly deadLetters: number;
+  readonly states: readonly StreamState[];
+  /** Only when the journal is over its quota, and nothing could be deleted. */
+  readonly holders: readonly Holder[];
+}
+
+/** What changes the file. Those that wait for the same commit share it, in their order. */
+export interface Changes {
+  append: {
+    argument: { readonly state: StreamState; readonly records: PackedRecords; readonly appendedAt: number };
+    result: AppendResult;
+  };
+  settle: { argument: SettleArgument; result: undefined };
+  openRoute: {
+    argument: {
+      readonly route: RouteName;
+      readonly startFrom: 'now' | 'oldest';
+      readonly atQuota: 'expire' | 'block';
+      readonly now: number;
+    };
+    result: RouteState;
+  };
+  closeRoutes: { argument: { readonly keep: readonly RouteName[]; readonly now: number }; result: undefined };
+  expire: {
+    argument: {
+      readonly route: RouteName;
+      readonly stream: StreamName;
+      readonly upTo: Cursor;
+      readonly gap: PackedRecords;
+      readonly now: number;
+    };
+    result: { readonly expired: number; readonly cursor: Cursor };
+  };
+  expireParked: {
+    argument: { readonly route: RouteName; readonly stream: StreamName; readonly upTo: Cursor };
+    result: number;
+  };
+  /** Changes nothing: it settles when all that came before it has. */
+  barrier: { argument: undefined; result: undefined };
+  trim: { argument: { readonly before: number; readonly now: number }; result: TrimResult };
+}
+export type ChangeName = keyof Changes;
+export type Change<K extends ChangeName = ChangeName> = {
+  [N in K]: { readonly kind: N; readonly argument: Changes[N]['argument'] };
+}[K];
+
+export interface Usage {
+  readonly records: number;
+  /** Of the file without its free pages, and the WAL. */
+  readonly bytes: number;
+}
+
+export type ChangeReply =
+  | { readonly kind: 'done'; readonly result: unknown }
+  /** Against the rules; the others of its commit are done. */
+  | { readonly kind: 'refused'; readonly why: string }
+  /** The disk is full; nothing of it is kept, and it may be tried again. */
+  | { readonly kind: 'no-room' };
+
+export interface ParkedRows {
+  /** Without their records, which are in the page. */
+  readonly rows: readonly Omit<ParkedMessage, 'record'>[];
+  readonly page: PackedPage;
+}
+
+export interface Limit {
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** What is asked of the worker. All but `commit` leaves the file as it is. */
+export interface Calls {
+  open: {
+    argument: { readonly path: string; readonly sync: 'full' | 'normal'; readonly maxBytes: number };
+    result:
+      | { readonly kind: 'busy' }
+      | {
+          readonly kind: 'open';
+          readonly states: readonly { readonly state: StreamState; readonly hidden: boolean }[];
+          readonly usage: Usage;
+        };
+  };
+  commit: {
+    argument: readonly Change[];
+    result: { readonly replies: readonly ChangeReply[]; readonly usage: Usage };
+  };
+  read: {
+    argument: { readonly stream: StreamName; readonly after: Cursor; readonly limit: Limit };
+    result: PackedPage;
+  };
+  parked: {
+    argument: {
+      readonly route: RouteName;
+      readonly destination: string | undefined;
+      readonly key: string | undefined;
+      readonly after: number;
+      readonly limit: number;
+    };
+    result: ParkedRows;
+  };
+  deadLetters: { argument: { readonly route: RouteName; readonly limit: number }; result: ParkedRows };
+  parkedLanes: {
+    argument: RouteName;
+    result: readonly {
+      readonly destination: string;
+      readonly key: string;
+      readonly state: 'retry' | 'held';
+      readonly count: number;
+    }[];
+  };
+  routes: { argument: undefined; result: readonly RouteState[] };
+  stats: { argument: undefined; result: { readonly oldestAppendedAt: number | undefined; readonly gaps: number } };
+  /** The point behind which the route would miss something if it let go of everything up to `upTo`; undefined: nothing. */
+  missing: {
+    argument: { readonly route: RouteName; readonly stream: StreamName; readonly upTo: Cursor };
+    result: Cursor | undefined;
+  };
+  close: { argument: undefined; result: undefined };
+}
+export type CallName = keyof Calls;
+export type Call<K extends CallName = CallName> = {
+  [N in K]: { readonly kind: N; readonly argument: Calls[N]['argument'] };
+}[K];
+
+export type Reply =
+  | { readonly id: number; readonly kind: 'result'; readonly result: unknown }
+  /** The file can be trusted no more: the worker has closed it. */
+  | { readonly id: number; readonly kind: 'failed'; readonly message: string };

@@ -1,0 +1,139 @@
+import type { DatabaseSync } from 'node:sqlite';
+import {
+  type Cursor,
+  compareCursors,
+  ORIGIN,
+  type Position,
+  positionOf,
+  type StreamName,
+} from '../envelope/position.ts';
+import type { Changes } from './protocol.ts';
+import { cursorOf } from './read.ts';
+import type { RouteName, RouteState } from './record.ts';
+import { Refused, type Stream, type Streams } from './streams.ts';
+import { visibleEnd } from './watermark.ts';
+
+type Row = Record<string, unknown>;
+
+/** The routes' rows and cursors. A route with `closed_at` holds nothing back. */
+export class Routes {
+  /** What the running daemon has opened, and the policy of each, by the route's id. */
+  readonly policies = new Map<number, 'expire' | 'block'>();
+  readonly #streams: Streams;
+  readonly #byName;
+  readonly #all;
+  readonly #insert;
+  readonly #reopen;
+  readonly #close;
+  readonly #pending;
+  readonly #cursors;
+  readonly #cursor;
+  readonly #move;
+  readonly #newest;
+
+  constructor(db: DatabaseSync, streams: Streams) {
+    this.#streams = streams;
+    this.#byName = db.prepare('SELECT * FROM routes WHERE name = ?');
+    this.#all = db.prepare('SELECT * FROM routes ORDER BY id');
+    this.#insert = db.prepare('INSERT INTO routes (name) VALUES (?)');
+    this.#reopen = db.prepare('UPDATE routes SET closed_at = NULL WHERE id = ?');
+    this.#close = db.prepare('UPDATE routes SET closed_at = ? WHERE id = ? AND closed_at IS NULL');
+    this.#pending = db.prepare("SELECT count(*) AS count FROM parked WHERE route = ? AND state <> 'dead'");
+    this.#cursors = db.prepare('SELECT stream, epoch, position FROM cursors WHERE route = ?');
+    this.#cursor = db.prepare('SELECT epoch, position FROM cursors WHERE route = ? AND stream = ?');
+    this.#move = db.prepare(
+      `INSERT INTO cursors (route, stream, epoch, position) VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET epoch = excluded.epoch, position = excluded.position
+       WHERE (excluded.epoch, excluded.position) > (epoch, position)`,
+    );
+    this.#newest = db.prepare(
+      `SELECT epoch, position FROM records WHERE stream = ? AND (epoch, position) <= (?, ?)
+       ORDER BY epoch DESC, position DESC LIMIT 1`,
+    );
+  }
+
+  need(route: RouteName): number {
+    const row = this.#byName.get(route);
+    if (!row) throw new Refused(`route ${route} has not been opened`);
+    return Number(row.id);
+  }
+
+  open({ route, startFrom, atQuota }: Changes['openRoute']['argument']): RouteState {
+    const known = this.#byName.get(route);
+    const id = known ? Number(known.id) : this.#create(route, startFrom);
+    if (known && known.closed_at !== null) this.#reopen.run(id);
+    this.policies.set(id, atQuota);
+    return this.#stateOf(this.#byName.get(route) ?? {});
+  }
+
+  /** All but these hold nothing back any more. */
+  close({ keep, now }: Changes['closeRoutes']['argument']): undefined {
+    for (const row of this.#all.all()) {
+      if (keep.includes(row.name as RouteName)) continue;
+      this.#close.run(now, Number(row.id));
+      this.policies.delete(Number(row.id));
+    }
+  }
+
+  all(): RouteState[] {
+    return this.#all.all().map((row) => this.#stateOf(row));
+  }
+
+  /** Those that hold records back, by id and name. */
+  holding(): { readonly id: number; readonly route: RouteName }[] {
+    const rows = this.#all.all().filter((row) => row.closed_at === null);
+    return rows.map((row) => ({ id: Number(row.id), route: row.name as RouteName }));
+  }
+
+  cursor(route: number, stream: number): Cursor {
+    const row = this.#cursor.get(route, stream);
+    return row ? cursorOf(row) : ORIGIN;
+  }
+
+  /** Never back: a settlement that was overtaken by an expiry changes nothing. */
+  move(route: number, stream: number, { epoch, position }: Cursor): void {
+    this.#move.run(route, stream, epoch, position);
+  }
+
+  #create(route: RouteName, startFrom: 'now' | 'oldest'): number {
+    const id = Number(this.#insert.run(route).lastInsertRowid);
+    for (const stream of this.#streams.all()) {
+      this.move(id, stream.id, startFrom === 'now' ? this.#now(stream) : stream.trimmed);
+    }
+    return id;
+  }
+
+  /** Behind all that can be read, and before whatever comes, such as a gap record at the watermark's own revision. */
+  #now({ id, state }: Stream): Cursor {
+    const { epoch, rv } = state;
+    const watermark = { epoch, position: rv === undefined ? ('' as Position) : positionOf(rv) };
+    const end = visibleEnd(state);
+    const row = this.#newest.get(id, end.epoch, end.position);
+    const newest = row ? cursorOf(row) : ORIGIN;
+    return compareCursors(newest, watermark) > 0 ? newest : watermark;
+  }
+
+  #stateOf(row: Row): RouteState {
+    const id = Number(row.id);
+    const cursors = new Map<StreamName, Cursor>();
+    for (const cursor of this.#cursors.all(id)) {
+      cursors.set(this.#streams.withId(Number(cursor.stream)).state.stream, cursorOf(cursor));
+    }
+    const [read, delivered, filtered, limited, dead, expired, replays] = [
+      row.read,
+      row.delivered,
+      row.filtered,
+      row.limited,
+      row.dead,
+      row.expired,
+      row.replays,
+    ].map(Number) as [number, number, number, number, number, number, number];
+    return {
+      route: row.name as RouteName,
+      cursors,
+      counters: { read, delivered, filtered, limited, dead, expired },
+      pending: Number(this.#pending.get(id)?.count),
+      replays,
+    };
+  }
+}

@@ -1,0 +1,147 @@
+import { DatabaseSync } from 'node:sqlite';
+
+/** `kfan`, in the header of the file: what has another one is somebody else's database. */
+const APPLICATION_ID = 0x6b66616e;
+const VERSION = 1;
+/** Before it, resetting the WAL could corrupt the file: https://sqlite.org/releaselog/3_51_3.html */
+const OLDEST_SQLITE = '3.51.3';
+
+/**
+ * Positions are text that sorts; a place is (stream, epoch, position). Small columns come before the wide ones, so that
+ * retention reads no overflow pages. Receipts and parked messages refer to a record by its place, never by its rowid,
+ * which SQLite uses again.
+ */
+const TABLES = `
+  CREATE TABLE streams (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    epoch INTEGER NOT NULL,
+    rv TEXT,
+    floor TEXT,
+    listing TEXT,
+    history INTEGER NOT NULL,
+    trimmed_epoch INTEGER NOT NULL DEFAULT 0,
+    trimmed_position TEXT NOT NULL DEFAULT ''
+  ) STRICT;
+
+  CREATE TABLE records (
+    id INTEGER PRIMARY KEY,
+    stream INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    position TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    appended_at INTEGER NOT NULL,
+    crc INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    data BLOB NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX records_place ON records (stream, epoch, position);
+  CREATE INDEX records_gaps ON records (stream) WHERE kind = 'gap';
+
+  CREATE TABLE routes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    read INTEGER NOT NULL DEFAULT 0,
+    delivered INTEGER NOT NULL DEFAULT 0,
+    filtered INTEGER NOT NULL DEFAULT 0,
+    limited INTEGER NOT NULL DEFAULT 0,
+    dead INTEGER NOT NULL DEFAULT 0,
+    expired INTEGER NOT NULL DEFAULT 0,
+    replays INTEGER NOT NULL DEFAULT 0,
+    closed_at INTEGER
+  ) STRICT;
+
+  CREATE TABLE cursors (
+    route INTEGER NOT NULL,
+    stream INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    position TEXT NOT NULL,
+    PRIMARY KEY (route, stream)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE receipts (
+    stream INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    position TEXT NOT NULL,
+    route INTEGER NOT NULL,
+    delivered_at INTEGER NOT NULL,
+    receipt TEXT NOT NULL,
+    PRIMARY KEY (stream, epoch, position, route)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE parked (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    route INTEGER NOT NULL,
+    stream INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    position TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    key TEXT NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    parked_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX parked_place ON parked (stream, epoch, position, route);
+  CREATE INDEX parked_pending ON parked (route, id) WHERE state <> 'dead';
+  CREATE INDEX parked_destination ON parked (route, destination, id) WHERE state <> 'dead';
+  CREATE INDEX parked_lane ON parked (route, destination, key, id, state) WHERE state <> 'dead';
+  CREATE INDEX parked_dead ON parked (route, id) WHERE state = 'dead';
+
+  PRAGMA application_id = ${APPLICATION_ID};
+  PRAGMA user_version = ${VERSION};`;
+
+/** The open database, or undefined while another process holds it. Throws, in words for a person, when it is of no use. */
+export function openDatabase(path: string, sync: 'full' | 'normal'): DatabaseSync | undefined {
+  refuseOldSqlite(process.versions.sqlite ?? '0');
+  const db = new DatabaseSync(path, { enableDoubleQuotedStringLiterals: false });
+  try {
+    // Before the first access: the lock is then kept until the end, and the WAL needs no shared memory.
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;');
+    const mode = db.prepare('PRAGMA journal_mode = WAL').get()?.journal_mode;
+    if (mode !== 'wal') throw new Error(`${path}: SQLite cannot keep a WAL here (journal_mode stays ${mode})`);
+    db.exec(`PRAGMA synchronous = ${sync.toUpperCase()}; PRAGMA wal_autocheckpoint = 2000;
+      PRAGMA journal_size_limit = ${16 * 1024 * 1024};`);
+    db.exec('BEGIN IMMEDIATE');
+    createTables(db, path);
+    db.exec('COMMIT');
+    return db;
+  } catch (error) {
+    db.close();
+    if (resultCode(error) === BUSY) return undefined;
+    throw error;
+  }
+}
+
+function createTables(db: DatabaseSync, path: string): void {
+  const id = Number(db.prepare('PRAGMA application_id').get()?.application_id);
+  const version = Number(db.prepare('PRAGMA user_version').get()?.user_version);
+  const tables = Number(db.prepare('SELECT count(*) AS count FROM sqlite_schema').get()?.count);
+  if (tables === 0) db.exec(TABLES);
+  else if (id !== APPLICATION_ID) {
+    throw new Error(`${path} is an SQLite database, but not a kube-fanout journal: give journal.path another name`);
+  } else if (version !== VERSION) {
+    throw new Error(
+      `${path} was written by another version of kube-fanout (format ${version}, this one reads ${VERSION}): ` +
+        'run that version, or move the file away with its -wal to start a new journal',
+    );
+  }
+}
+
+function refuseOldSqlite(version: string): void {
+  if (version.localeCompare(OLDEST_SQLITE, 'en', { numeric: true }) >= 0) return;
+  throw new Error(
+    `this Node has SQLite ${version}, which may corrupt a journal: use one with ${OLDEST_SQLITE} or newer`,
+  );
+}
+
+const BUSY = 5;
+export const FULL = 13;
+
+/** SQLite's primary result code of an error of node:sqlite: https://sqlite.org/rescode.html */
+export function resultCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined;
+  return error.errcode & 0xff;
+}

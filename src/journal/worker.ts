@@ -1,0 +1,40 @@
+/** The journal's thread: one message after the other. Whatever fails here, but for what is said in a reply, is the end. */
+import { parentPort } from 'node:worker_threads';
+import { JournalFile } from './file.ts';
+import type { Call, Calls, Reply } from './protocol.ts';
+import { openDatabase } from './schema.ts';
+
+const port = parentPort;
+let file: JournalFile | undefined;
+
+port?.on('message', ({ id, call }: { id: number; call: Call }) => {
+  let reply: Reply;
+  try {
+    reply = { id, kind: 'result', result: answer(call) };
+  } catch (error) {
+    reply = { id, kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+  }
+  port.postMessage(reply, transferred(reply));
+  if (reply.kind === 'failed' || call.kind === 'close') port.close();
+});
+
+function answer(call: Call): unknown {
+  if (call.kind === 'open') return open(call.argument);
+  if (!file) throw new Error('the journal is not open');
+  return file.answer(call);
+}
+
+function open({ path, sync }: Calls['open']['argument']): Calls['open']['result'] {
+  const db = openDatabase(path, sync);
+  if (!db) return { kind: 'busy' };
+  file = new JournalFile(db, path);
+  return file.opened();
+}
+
+/** The bytes of a page are handed over, not copied. */
+function transferred(reply: Reply): ArrayBuffer[] {
+  if (reply.kind === 'failed' || typeof reply.result !== 'object' || reply.result === null) return [];
+  const page = 'page' in reply.result ? reply.result.page : reply.result;
+  if (typeof page !== 'object' || page === null || !('bytes' in page)) return [];
+  return page.bytes instanceof Uint8Array && page.bytes.buffer instanceof ArrayBuffer ? [page.bytes.buffer] : [];
+}
