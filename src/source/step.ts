@@ -220,6 +220,9 @@ function firstPage(state: SourceState, page: Page): Step {
   const { stream } = state;
   const checkpoint = checkpointOf(stream);
   if (checkpoint !== undefined && compareResourceVersions(page.rv, checkpoint) < 0) return backOff(state);
+  const ready: SourceState = { ...state, fromNow: false, expired: false, quickCloses: 0, pageFailures: 0 };
+  // Nothing at all has happened since: there is nothing to list, and nothing was missed.
+  if (stream.listing === undefined && page.rv === stream.rv) return watch(ready, page.rv, page.rv);
   const records = unread(stream, page.records, page.rv);
   const listing: Omit<Listing, 'token'> = {
     rv: page.rv,
@@ -227,7 +230,6 @@ function firstPage(state: SourceState, page: Page): Step {
     gap: checkpoint === undefined ? undefined : 'compacted',
     recovered: records.length,
   };
-  const ready: SourceState = { ...state, fromNow: false, expired: false, quickCloses: 0, pageFailures: 0 };
   const listed = listedUpTo(ready, records, listing, page.token);
   return also(listed, watch(listed.state, page.rv, page.rv));
 }

@@ -1,0 +1,113 @@
+/**
+ * The step function against a naive model of what was readable, under answers, failures, crashes, compactions and
+ * restores in any order. Nothing may be missing that no gap record has announced, and nothing may come late.
+ */
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { type Ending, ModelDaemon } from './model-daemon.ts';
+import { contentOf, ModelServer } from './model-server.ts';
+
+type Action = readonly [name: keyof typeof ACTIONS, amount: number];
+
+const ENDINGS: readonly Ending[] = ['timeout', 'early', 'at-once', 'failed', 'blocked', 'expired'];
+const NAMES = 'abcdefg';
+
+const ACTIONS = {
+  write: ({ server }: ModelDaemon, n: number) => server.write(NAMES[n % NAMES.length] ?? 'a'),
+  delete: ({ server }: ModelDaemon, n: number) => server.delete(NAMES[n % NAMES.length] ?? 'a'),
+  noise: ({ server }: ModelDaemon) => server.noise(),
+  compact: ({ server }: ModelDaemon) => server.compact(),
+  answer: (daemon: ModelDaemon, n: number) => daemon.answerWatch(1 + (n % 3)),
+  page: (daemon: ModelDaemon) => daemon.answerPage(),
+  fail: (daemon: ModelDaemon) => daemon.failWatch(),
+  failPage: (daemon: ModelDaemon) => daemon.failPage(),
+  end: (daemon: ModelDaemon, n: number) => daemon.endWatch(ENDINGS[n % ENDINGS.length] ?? 'early'),
+  repeat: (daemon: ModelDaemon, n: number) => daemon.repeat(1 + (n % 4)),
+  crash: (daemon: ModelDaemon, n: number) => daemon.crash(n % 4),
+  flush: (daemon: ModelDaemon) => daemon.flush(),
+  silence: (daemon: ModelDaemon, n: number) => {
+    daemon.silent = n % 2 === 0;
+  },
+  restore: (daemon: ModelDaemon, n: number) => restore(daemon, 1 + (n % 10)),
+};
+
+/** A restore is seen by the next probe; one that the cluster has overtaken before it is for the audit to find. */
+function restore(daemon: ModelDaemon, back: number): void {
+  daemon.flush();
+  daemon.server.restore(back);
+  daemon.failWatch();
+  for (let turn = 0; turn < 4 && daemon.state.phase !== 'relisting' && daemon.state.phase !== 'watching'; turn += 1) {
+    daemon.answerWatch(1);
+  }
+  daemon.flush();
+}
+
+function play(actions: readonly Action[]): ModelDaemon {
+  const daemon = new ModelDaemon(new ModelServer());
+  for (const [name, amount] of actions) ACTIONS[name](daemon, amount);
+  for (let turn = 0; !daemon.quiet; turn += 1) {
+    if (turn > 200) throw new Error(`it never comes to rest: ${JSON.stringify(daemon.state)}`);
+    daemon.answerWatch(10);
+    daemon.answerPage();
+  }
+  daemon.flush();
+  return daemon;
+}
+
+const names = Object.keys(ACTIONS) as (keyof typeof ACTIONS)[];
+const calm = names.filter((name) => name !== 'restore');
+
+function histories(of: readonly (keyof typeof ACTIONS)[]) {
+  const often: readonly (keyof typeof ACTIONS)[] = [
+    'write',
+    'write',
+    'answer',
+    'answer',
+    'answer',
+    'page',
+    'page',
+    'flush',
+  ];
+  return fc.array(fc.tuple(fc.constantFrom(...often, ...of), fc.nat(100)), { minLength: 5, maxLength: 120 });
+}
+
+function covered(daemon: ModelDaemon, rv: number): boolean {
+  return daemon.gaps.some(({ gap }) => Number(gap.from ?? 0) < rv && rv <= Number(gap.to));
+}
+
+it('delivers the last revision of every live Event in the end, through restores too', () => {
+  fc.assert(
+    fc.property(histories(names), (actions) => {
+      const daemon = play(actions);
+      const readable = daemon.readable();
+      const live = [...daemon.server.live(daemon.server.revision).values()].map(contentOf);
+      expect(live.filter((content) => !readable.has(content))).toEqual([]);
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+it('misses no revision since the first list that a gap record does not cover', () => {
+  fc.assert(
+    fc.property(histories(calm), fc.nat(3), (actions, early) => {
+      const before: Action[] = Array.from({ length: early }, (_, index) => ['write', index]);
+      const daemon = play([...before, ['answer', 0], ['answer', 0], ['flush', 0], ...actions]);
+      const readable = daemon.readable();
+      const missing = daemon.server.writes.filter(
+        (write) => write.type !== 'DELETED' && !readable.has(contentOf(write)),
+      );
+      expect(missing.filter(({ rv }) => !covered(daemon, rv))).toEqual([]);
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+it('announces a gap only when the API server has said that history is gone', () => {
+  fc.assert(
+    fc.property(histories(calm), (actions) => {
+      const daemon = play(actions);
+      expect(daemon.gaps.length).toBeLessThanOrEqual(daemon.expiries);
+    }),
+    { numRuns: 500 },
+  );
+});
