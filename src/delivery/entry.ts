@@ -12,9 +12,17 @@ export interface Verdict {
 /** What became of an entry, waiting to be committed. */
 export type Effect =
   | { readonly kind: 'delivered'; readonly receipt: Receipt; readonly at: number }
-  | { readonly kind: 'parked'; readonly verdict: Verdict; readonly at: number };
+  | { readonly kind: 'parked'; readonly verdict: Verdict; readonly at: number }
+  | { readonly kind: 'filtered' };
 
-/** One message on its way: from the journal's window, or, with a `parkedId`, from the table of parked messages. */
+/** A row of the table of parked messages, and the lane that it stands in. */
+export interface ParkedRow {
+  readonly id: number;
+  readonly destination: Destination;
+  readonly key: string;
+}
+
+/** One message on its way: from the journal's window, or, with a `parked`, from the table of parked messages. */
 export interface Entry {
   readonly stream: StreamName;
   readonly cursor: Cursor;
@@ -22,7 +30,7 @@ export interface Entry {
   readonly destination: Destination;
   readonly key: string;
   readonly bytes: number;
-  readonly parkedId: number | undefined;
+  readonly parked: ParkedRow | undefined;
   /** Set once; an outcome that comes later, as after a quota has let go of the entry, changes nothing. */
   effect: Effect | 'dropped' | undefined;
   /** Failed attempts in a row, and when the first of them was, in milliseconds since 1970. */
@@ -46,7 +54,7 @@ export interface Place {
 export function entryOf(
   record: JournalRecord,
   place: Place,
-  of: { readonly route: RouteName; readonly replays: number; readonly parkedId?: number },
+  of: { readonly route: RouteName; readonly replays: number; readonly parked?: ParkedRow },
 ): Entry {
   const { attributes, data } = record;
   const id = `${attributes.id}/${of.route}`;
@@ -61,7 +69,7 @@ export function entryOf(
     },
     ...place,
     bytes: data.byteLength,
-    parkedId: of.parkedId,
+    parked: of.parked,
     effect: undefined,
     failures: 0,
     failedSince: undefined,

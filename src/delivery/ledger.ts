@@ -115,7 +115,7 @@ export class Ledger {
     return {
       settlement: settlementOf(this.#options.route.name, taken, unparked),
       committed: () => {
-        for (const entry of unparked) this.#lanes.of(entry.destination, entry.key)?.loaded.delete(entry);
+        for (const entry of unparked) this.#home(entry)?.loaded.delete(entry);
       },
     };
   }
@@ -129,7 +129,7 @@ export class Ledger {
       detail: 'kept failing while the window was full',
     };
     for (const entry of this.#queues.backingOff()) {
-      const patient = entry.parkedId !== undefined || entry.breaks > 0 || entry.failures === 0;
+      const patient = entry.parked !== undefined || entry.breaks > 0 || entry.failures === 0;
       if (!patient) this.#park(entry, entry.key, { verdict, waitMs: 0 });
     }
   }
@@ -141,19 +141,25 @@ export class Ledger {
   }
 
   /** Rows of a lane, as it wanted them: back into the queues; without any, the lane is closed if it is drained. */
-  load(lane: Lane, rows: readonly ParkedMessage[], oneOfEachKey: boolean): void {
-    const { route, bell } = this.#options;
+  load(lane: Lane, rows: readonly ParkedMessage[]): void {
+    const { route, bell, now } = this.#options;
     if (rows.length === 0 && lane.loaded.size === 0 && !this.#window.willPark(lane.destination, lane.key)) {
       this.#lanes.close(lane);
     }
     const keys = new Set<string>();
-    for (const { id, record, destination, key } of rows) {
-      if (oneOfEachKey && keys.has(key)) continue;
-      keys.add(key);
-      const entry = entryOf(record, { destination, key }, { route: route.name, replays: this.replays, parkedId: id });
-      lane.loaded.add(entry);
-      this.#queues.add(entry);
+    for (const { id, record, ...row } of rows) {
       if (lane.flowing) lane.after = id;
+      else if (keys.has(row.key)) continue;
+      keys.add(row.key);
+      // What the journal parked itself, the gap of a quota, has not been given a destination yet.
+      const decision = row.destination === '' ? route.decide(record, now()) : undefined;
+      const place = decision?.kind === 'publish' ? decision : row;
+      const parked = { id, destination: row.destination, key: row.key };
+      const entry = entryOf(record, place, { route: route.name, replays: this.replays, parked });
+      lane.loaded.add(entry);
+      if (decision?.kind === 'reject') this.#end(entry, { ...decision, state: 'dead' });
+      else if (decision && decision.kind !== 'publish') this.#settle(entry, { kind: 'filtered' });
+      else this.#queues.add(entry);
     }
     if (rows.length > 0) bell.ring();
   }
@@ -216,16 +222,23 @@ export class Ledger {
   #delivered(entry: Entry, receipt: Receipt): void {
     this.#parkedInARow = 0;
     this.#settle(entry, { kind: 'delivered', receipt, at: this.#options.now() });
-    if (entry.parkedId !== undefined) this.#lanes.of(entry.destination, entry.key)?.passed();
+    this.#home(entry)?.passed();
   }
 
   /** Parks the message and everything behind it in its lane; or stops the route, where nothing of it gets through. */
   #park(entry: Entry, key: string | undefined, { verdict, waitMs }: { verdict: Verdict; waitMs: number }): void {
     const { route, log, now, bell } = this.#options;
     const { destination } = entry;
+    const home = this.#home(entry);
+    if (home) {
+      bell.ringIn(home.backOff(now(), waitMs));
+      for (const waiting of [entry, ...this.#queues.remove((other) => home.loaded.has(other))])
+        home.loaded.delete(waiting);
+      return;
+    }
     const known = this.#lanes.of(destination, entry.key);
     const whole = key === undefined && route.constantDestination !== undefined && known === undefined;
-    if (whole || (this.#parkedInARow >= PARKED_BEFORE_STOP && entry.parkedId === undefined)) {
+    if (whole || this.#parkedInARow >= PARKED_BEFORE_STOP) {
       if (!this.#pace.stopped)
         log.error({ destination, ...verdict }, 'nothing gets through: the route waits and probes');
       bell.ringIn(this.#pace.stop(verdict, now()));
@@ -234,10 +247,16 @@ export class Ledger {
     const lane = this.#lanes.open(destination, key, verdict);
     if (lane !== known) log.warn({ destination, key, ...verdict }, 'parked in the journal, and tried again for ever');
     bell.ringIn(lane.backOff(now(), waitMs));
-    for (const waiting of [entry, ...this.#queues.removeOf(lane.destination, lane.key)]) {
-      if (waiting.parkedId !== undefined) lane.loaded.delete(waiting);
-      else this.#end(waiting, waiting === entry ? verdict : behind(lane));
+    this.#end(entry, verdict);
+    for (const waiting of this.#queues.removeOf(lane.destination, lane.key)) {
+      if (waiting.parked === undefined) this.#end(waiting, behind(lane));
+      else lane.loaded.delete(waiting);
     }
+  }
+
+  /** The lane that a parked message was loaded from. */
+  #home({ parked }: Entry): Lane | undefined {
+    return parked && this.#lanes.of(parked.destination, parked.key);
   }
 
   #end(entry: Entry, { state, reason, detail }: Verdict): void {
@@ -249,7 +268,7 @@ export class Ledger {
 
   #settle(entry: Entry, effect: Effect): void {
     entry.effect = effect;
-    if (entry.parkedId !== undefined) this.#unparked.push(entry);
+    if (entry.parked !== undefined) this.#unparked.push(entry);
   }
 
   /**
@@ -258,8 +277,8 @@ export class Ledger {
    */
   #goesAgain(entry: Entry): boolean {
     if (entry.effect !== undefined) return false;
+    if (entry.parked !== undefined) return this.#home(entry)?.loaded.has(entry) ?? false;
     const lane = this.#lanes.of(entry.destination, entry.key);
-    if (entry.parkedId !== undefined) return lane?.loaded.has(entry) ?? false;
     if (lane) this.#end(entry, behind(lane));
     return lane === undefined;
   }

@@ -53,12 +53,12 @@ export class Lane {
     this.#probes = 0;
   }
 
-  /** How many rows to load now, or none. A row is never loaded twice, for a probe leaves the table before the flow. */
-  wants(now: number): { readonly rows: number; readonly oneOfEachKey: boolean } | undefined {
-    if (now < this.probeAt) return undefined;
+  /** How many rows to load now. None is ever loaded twice, for the probes leave the table before the lane flows. */
+  wants(now: number): number {
+    if (now < this.probeAt) return 0;
     if (!this.flowing && this.#passed && this.loaded.size === 0) this.flowing = true;
-    if (this.flowing) return this.loaded.size < PAGE / 2 ? { rows: PAGE, oneOfEachKey: false } : undefined;
-    return this.loaded.size === 0 ? { rows: PROBES, oneOfEachKey: true } : undefined;
+    if (this.flowing) return this.loaded.size < PAGE / 2 ? PAGE : 0;
+    return this.loaded.size === 0 ? PROBES : 0;
   }
 }
 

@@ -212,10 +212,10 @@ export class RouteWorker {
     let loaded = false;
     for (const lane of this.#ledger.lanes) {
       const wanted = lane.wants(now());
-      if (wanted === undefined) continue;
+      if (wanted === 0) continue;
       const of = { destination: lane.destination, after: lane.after, ...(lane.key !== undefined && { key: lane.key }) };
-      const rows = await journal.parked(route.name, of, wanted.rows);
-      this.#ledger.load(lane, rows, wanted.oneOfEachKey);
+      const rows = await journal.parked(route.name, of, wanted);
+      this.#ledger.load(lane, rows);
       if (rows.length > 0) loaded = true;
     }
     return loaded;

@@ -13,10 +13,13 @@ export function settlementOf(route: RouteName, taken: Taken = NOTHING, parkedBef
   const receipts: DeliveredReceipt[] = [];
   const parked: Parked[] = [];
   let dead = 0;
+  let filtered = taken.filtered;
   for (const { stream, cursor, destination, key, effect } of [...taken.entries, ...parkedBefore]) {
     if (effect === undefined || effect === 'dropped') continue;
     if (effect.kind === 'delivered') {
       receipts.push({ stream, cursor, receipt: effect.receipt, deliveredAt: effect.at });
+    } else if (effect.kind === 'filtered') {
+      filtered += 1;
     } else {
       parked.push({ stream, cursor, destination, key, ...effect.verdict, parkedAt: effect.at });
       if (effect.verdict.state === 'dead') dead += 1;
@@ -25,9 +28,9 @@ export function settlementOf(route: RouteName, taken: Taken = NOTHING, parkedBef
   return {
     route,
     cursors: taken.cursors,
-    counters: { read: taken.read, filtered: taken.filtered, expired: taken.expired, delivered: receipts.length, dead },
+    counters: { read: taken.read, filtered, expired: taken.expired, delivered: receipts.length, dead },
     receipts,
     parked,
-    unparked: parkedBefore.flatMap((entry) => entry.parkedId ?? []),
+    unparked: parkedBefore.flatMap((entry) => entry.parked?.id ?? []),
   };
 }

@@ -133,9 +133,9 @@ export class World {
   #loadLanes(): void {
     for (const lane of this.#ledger.lanes) {
       const wanted = lane.wants(Date.now());
-      if (wanted === undefined) continue;
-      const rows = this.journal.rows(lane.destination, lane.key, lane.after, wanted.rows);
-      this.#ledger.load(lane, rows, wanted.oneOfEachKey);
+      if (wanted === 0) continue;
+      const rows = this.journal.rows(lane.destination, lane.key, lane.after, wanted);
+      this.#ledger.load(lane, rows);
     }
   }
 
