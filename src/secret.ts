@@ -6,13 +6,16 @@ import { choice } from './choice.ts';
 /** A value that must never be shown. It can be asked for, and prints as `[secret]` wherever it ends up otherwise. */
 export class Secret {
   readonly #reveal: () => Promise<string>;
-  constructor(reveal: () => Promise<string>) {
+  /** Where it is kept, which is no secret: what differs in it has been changed. */
+  readonly origin: string;
+  constructor(reveal: () => Promise<string>, origin: string) {
     this.#reveal = reveal;
+    this.origin = origin;
   }
 
   /** A file is read again by every call, so that a rotated secret is taken up by the next connect. */
   static fromFile(path: string): Secret {
-    return new Secret(async () => (await readFile(path, 'utf8')).replace(/\r?\n$/, ''));
+    return new Secret(async () => (await readFile(path, 'utf8')).replace(/\r?\n$/, ''), `file ${path}`);
   }
 
   static fromEnv(name: string): Secret {
@@ -20,11 +23,11 @@ export class Secret {
       const value = process.env[name];
       if (value === undefined) throw new Error(`The environment variable ${name} is not set.`);
       return value;
-    });
+    }, `environment variable ${name}`);
   }
 
   static of(value: string): Secret {
-    return new Secret(async () => value);
+    return new Secret(async () => value, 'given');
   }
 
   reveal(): Promise<string> {

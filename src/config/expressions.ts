@@ -16,9 +16,10 @@ const CODE_OF: Readonly<Record<Fault['kind'], Code>> = {
   has: 'KF405',
 };
 
-/** `wanted` is the type that the place needs, if it needs one. */
+/** `wanted` is the type that the place needs, if it needs one. What is put in with a $ is told by `strayDollars`. */
 export function checkExpression(tree: Tree, path: Path, text: string, wanted?: 'bool'): readonly Problem[] {
   const name = nameOf(path);
+  if (text.includes('${')) return [];
   if (text.trim() === '') {
     const hint = wanted === 'bool' ? 'leave it out to take every Event' : 'leave it out for the object key';
     return [{ code: 'KF408', range: tree.rangeOf(path), message: `${name} is empty.`, hint }];
@@ -50,7 +51,7 @@ function faultOf(text: string, place: (range: Range) => Range): Problem | string
 function hintFor({ kind, name, within }: Fault): string | undefined {
   if (kind === 'has')
     return 'every field is there: compare it with "" or 0, and a label by  "app" in event.metadata.labels';
-  if (kind === 'pattern') return 'patterns are RE2: https://github.com/google/re2/wiki/Syntax';
+  if (kind === 'pattern') return 'see https://github.com/google/re2/wiki/Syntax';
   if (kind !== 'unknown-name' || name === undefined || within === undefined) return undefined;
   if (within === '') {
     if (name in VOCABULARY.Event) return `did you mean "event.${name}"?`;
@@ -60,7 +61,7 @@ function hintFor({ kind, name, within }: Fault): string | undefined {
   const fields = VOCABULARY[typeOf(within) ?? 'Event'];
   if (within === 'event') {
     const other = OTHER_NAMES[name];
-    if (other !== undefined) return `did you mean "event.${other}"? ${name} is its name in another format`;
+    if (other !== undefined) return `did you mean "event.${other}"?`;
   }
   return didYouMean(name, Object.keys(fields)) ?? `one of ${Object.keys(fields).join(', ')}`;
 }
@@ -78,6 +79,7 @@ function typeOf(path: string): TypeName | undefined {
 
 /** Checks a topic or subject: its expressions, and what the broker would say to it. */
 export function checkName(tree: Tree, path: Path, text: string, rules: DestinationRules): readonly Problem[] {
+  if (text.includes('${')) return [];
   const place = (range: Range) => tree.rangeWithin(path, range, text);
   try {
     const parts = parseTemplate(text);

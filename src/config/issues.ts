@@ -2,7 +2,7 @@
 
 import { PLAIN_SECRET } from '../secret.ts';
 import type { Code, Problem } from './diagnostic.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean, nearest } from './nearest.ts';
 import { type AnyIssue, type Issue, placed, type References } from './references.ts';
 import type { Path, Tree } from './tree.ts';
 
@@ -13,7 +13,19 @@ export interface Site {
   keysAt(path: Path): readonly string[];
 }
 
-export function problemOf(issue: Issue, site: Site): readonly Problem[] {
+/** A key that is missing because it is misspelt is one mistake, not two. */
+export function problemsOf(issues: readonly Issue[], site: Site): readonly Problem[] {
+  const meant = issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => [...issue.path, nearest(key, site.keysAt(issue.path)) ?? key].join('\n'))
+      : [],
+  );
+  const missed = (issue: Issue) =>
+    'input' in issue && issue.input === undefined && meant.includes(issue.path.join('\n'));
+  return issues.filter((issue) => !missed(issue)).flatMap((issue) => problemOf(issue, site));
+}
+
+function problemOf(issue: Issue, site: Site): readonly Problem[] {
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...issue.path, key], site));
   if (issue.code === 'invalid_union' && isMap(issue.input)) {
     const inner = issue.errors.find(
@@ -42,10 +54,16 @@ function single(issue: Issue, { tree, references }: Site): Problem {
   }
   if (issue.code === 'custom') return custom(issue, tree);
   if (issue.code === 'invalid_key') {
-    return { code: 'KF204', range: tree.rangeOfKey(path), message: `"${name}" cannot be a name.`, expected };
+    const why = issue.issues[0];
+    return {
+      code: 'KF204',
+      range: tree.rangeOfKey(path),
+      message: `"${name}" cannot be a name.`,
+      expected: why === undefined ? undefined : expectationOf(why),
+    };
   }
   if (issue.code === 'invalid_type' && issue.expected === 'never') {
-    return { code: 'KF207', range: tree.rangeOfKey(path), message: `${name} is not there yet.`, expected };
+    return { code: 'KF207', range: tree.rangeOfKey(path), message: issue.message };
   }
   if (issue.input === undefined) return missing(path, expected, tree);
   const origin = references.originOf(path);
@@ -60,9 +78,17 @@ function single(issue: Issue, { tree, references }: Site): Problem {
       hint: 'put the whole text in quotes',
     };
   }
+  if (issue.input === null) return { ...at, code: 'KF203', message: `${name} is empty.`, found: undefined };
   const near = issue.code === 'invalid_value' ? didYouMean(String(issue.input), issue.values.map(String)) : undefined;
-  const quotes = type && expected === TYPES.string && !isMap(issue.input) ? 'put it in quotes' : undefined;
+  const quotes = issue.code === 'invalid_type' ? hintOnQuotes(expected, issue.input) : undefined;
   return { ...at, code: type ? 'KF203' : 'KF204', message: `${name} has a wrong value.`, hint: near ?? quotes };
+}
+
+function hintOnQuotes(expected: string, found: unknown): string | undefined {
+  if (expected === TYPES.string && ['number', 'boolean'].includes(typeof found)) return 'put it in quotes';
+  const plain = expected === TYPES.boolean ? /^(true|false)$/ : /^[0-9.]+$/;
+  const wanted = [TYPES.number, TYPES.int, TYPES.boolean].includes(expected);
+  return wanted && typeof found === 'string' && plain.test(found) ? 'remove the quotes' : undefined;
 }
 
 function custom(issue: Issue, tree: Tree): Problem {
@@ -74,7 +100,7 @@ function custom(issue: Issue, tree: Tree): Problem {
     return { code: 'KF205', range: tree.rangeOfKey(issue.path), message: `${name} is a choice.`, found, expected };
   }
   const code: Code = params?.excludes === true ? 'KF208' : 'KF204';
-  return { code, range: tree.rangeOfKey(issue.path), message: issue.message };
+  return { code, range: tree.rangeOfKey(issue.path), message: `${name}: ${issue.message.replace(/\.?$/, '.')}` };
 }
 
 export function missing(path: Path, expected: string, tree: Tree): Problem {
@@ -128,7 +154,13 @@ function expectationOf(issue: AnyIssue): string {
     const each = issue.errors.flatMap(([first]) => (first === undefined ? [] : [expectationOf(first)]));
     return [...new Set(each)].join(' or ');
   }
-  return issue.message.replace(/^[^:]*: expected /, '').replace(/^string to have/, 'a text of');
+  if (issue.code === 'too_big') return `at most ${issue.maximum}${unit(issue.origin)}`;
+  if (issue.code === 'too_small') return `at least ${issue.minimum}${unit(issue.origin)}`;
+  return issue.message.replace(/^[^:]*: expected /, '');
+}
+
+function unit(origin: string): string {
+  return { string: ' characters', array: ' items' }[origin] ?? '';
 }
 
 /** `routes[0].to`: where there is no name, its number. */

@@ -3,13 +3,13 @@ import { readFile } from 'node:fs/promises';
 import type { AdapterType } from '../adapter.ts';
 import { type Config, configOf } from './config.ts';
 import { type Diagnostic, diagnose, type Problem } from './diagnostic.ts';
-import { nameOf, problemOf } from './issues.ts';
+import { problemsOf } from './issues.ts';
 import { keysAt } from './keys.ts';
 import { References, valueAt } from './references.ts';
 import { checkRoute } from './routes.ts';
 import { fileSchema } from './schema.ts';
 import type { Path, Tree } from './tree.ts';
-import { parseYaml } from './yaml.ts';
+import { parseYaml, strayDollar } from './yaml.ts';
 
 export interface LoadOptions {
   /** The name of the file, for messages. */
@@ -35,9 +35,7 @@ export function loadConfig(text: string, options: LoadOptions): Loaded {
   const references = new References(tree, env);
   const schema = fileSchema(adapters);
   const shape = references.parse(schema, []);
-  const shapeProblems = shape.issues.flatMap((issue) =>
-    problemOf(issue, { tree, references, keysAt: (path) => keysAt(schema, path) }),
-  );
+  const shapeProblems = problemsOf(shape.issues, { tree, references, keysAt: (path) => keysAt(schema, path) });
   const list = valueAt(tree.root, ['routes']);
   const paths: Path[] = Array.isArray(list) ? list.map((_, index) => ['routes', index]) : [];
   const routes = paths.map((path) => checkRoute(path, { tree, references, adapters }));
@@ -98,17 +96,13 @@ function liftRoutes(tree: Tree): readonly Problem[] {
   ];
 }
 
-/** Other tools put environment variables in like this. Some that handle this file would even do it before we see it. */
 function strayDollars(tree: Tree, value = tree.root, path: Path = []): readonly Problem[] {
   if (isRecord(value))
     return Object.entries(value).flatMap(([key, child]) => strayDollars(tree, child, [...path, key]));
   if (Array.isArray(value)) return value.flatMap((child, index) => strayDollars(tree, child, [...path, index]));
   const found = typeof value === 'string' ? /\$\{[^}]*\}?/.exec(value) : null;
   if (found === null || typeof value !== 'string') return [];
-  const range = tree.rangeWithin(path, [found.index, found.index + found[0].length], value);
-  const hint =
-    'write {expression} for a value of the Event, or { env: NAME } in place of the whole text for a variable';
-  return [{ code: 'KF406', range, message: `A value is put into ${nameOf(path)} with a $.`, hint }];
+  return [strayDollar(tree.rangeWithin(path, [found.index, found.index + found[0].length], value))];
 }
 
 function sameNames(tree: Tree, routes: readonly Path[]): readonly Problem[] {
@@ -132,8 +126,8 @@ function firstAtEachPlace(problems: readonly Problem[], text: string): readonly 
   const places = new Set<string>();
   return problems.filter((problem) => {
     if (!isYaml(problem) && brokenLines.has(lineOf(problem))) return false;
-    const group = problem.code.startsWith('KF4') ? 'KF4' : problem.code;
-    return places.size < places.add(`${group}:${problem.range[0]}`).size;
+    const what = problem.code.startsWith('KF4') ? 'KF4' : `${problem.code} ${problem.message}`;
+    return places.size < places.add(`${problem.range[0]} ${what}`).size;
   });
 }
 

@@ -11,11 +11,11 @@ export function renderDiagnostic(diagnostic: Diagnostic, { colour = false } = {}
     colour ? styleText(style, text, { validateStream: false }) : text;
   const gutter = ' '.repeat(String(line).length);
   const { text, from, width } = excerpt(diagnostic);
-  const rows = [
-    `${paint('bold', `${file}:${line}:${column}:`)} ${paint('red', code)} ${message}`,
-    `  ${paint('dim', `${line} |`)} ${text}`,
-    `  ${paint('dim', `${gutter} |`)} ${' '.repeat(from)}${paint('red', '^'.repeat(width))}`,
-  ];
+  const rows = [`${paint('bold', `${file}:${line}:${column}:`)} ${paint('red', code)} ${message}`];
+  if (text !== '') {
+    rows.push(`  ${paint('dim', `${line} |`)} ${text}`);
+    rows.push(`  ${paint('dim', `${gutter} |`)} ${' '.repeat(from)}${paint('red', '^'.repeat(width))}`);
+  }
   for (const label of ['found', 'expected', 'hint'] as const) {
     const what = diagnostic[label];
     if (what !== undefined) rows.push(`  ${gutter}   ${paint('cyan', `${label}:`)} ${printable(what)}`);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { AdapterType } from '../adapter.ts';
 import type { Problem } from './diagnostic.ts';
 import { checkExpression, checkName } from './expressions.ts';
-import { problemOf } from './issues.ts';
+import { problemsOf } from './issues.ts';
 import { keysAt } from './keys.ts';
 import { didYouMean } from './nearest.ts';
 import { type References, valueAt } from './references.ts';
@@ -82,9 +82,12 @@ function checkTo(path: Path, type: AdapterType, { tree, references }: Site): Che
     const keys = keysAt(type.routeOptions, at.slice(path.length));
     return at.length > path.length ? keys : ['broker', ...(field === undefined ? [] : [field]), ...keys];
   };
-  const problems = [...options.issues, ...(name?.issues ?? [])].flatMap((issue) =>
-    problemOf(issue, { tree, references, keysAt: known }).map((problem) => otherField(problem, field, type.name)),
-  );
+  const issues = [...options.issues, ...(name?.issues ?? [])];
+  const found = problemsOf(issues, { tree, references, keysAt: known });
+  const other = found.some(isOtherField);
+  const problems = found
+    .filter(({ code, message }) => !(other && code === 'KF202' && message.endsWith(`"${field}".`)))
+    .map((problem) => (isOtherField(problem) ? { ...problem, hint: fieldHint(field, type.name) } : problem));
   if (field !== undefined && name?.data !== undefined) {
     problems.push(...checkName(tree, [...path, field], name.data, type.destination));
   }
@@ -92,9 +95,12 @@ function checkTo(path: Path, type: AdapterType, { tree, references }: Site): Che
 }
 
 /** A topic where the broker has subjects, or the other way round. */
-function otherField(problem: Problem, field: string | undefined, broker: string): Problem {
-  if (problem.code !== 'KF201' || !/"(topic|subject)"/.test(problem.message)) return problem;
-  return { ...problem, hint: field === undefined ? `${broker} has only one destination` : `${broker} has a ${field}` };
+function isOtherField({ code, message }: Problem): boolean {
+  return code === 'KF201' && /"(topic|subject)"/.test(message);
+}
+
+function fieldHint(field: string | undefined, broker: string): string {
+  return field === undefined ? `${broker} has only one destination` : `in ${broker} it is a "${field}"`;
 }
 
 function isMap(value: unknown): value is object {

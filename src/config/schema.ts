@@ -37,8 +37,8 @@ const kubernetes = z
     const refuse = (message: string) =>
       issues.push({ code: 'custom', input: value, message, params: { excludes: true } });
     if (server !== undefined && (kubeconfig ?? context) !== undefined)
-      refuse('`server` says where the cluster is, and so does a kubeconfig.');
-    if (server === undefined && (caFile ?? token) !== undefined) refuse('`caFile` and `token` go with `server`.');
+      refuse('the server is named, and so is a kubeconfig');
+    if (server === undefined && (caFile ?? token) !== undefined) refuse('caFile and token go with server');
   });
 
 const source = z.strictObject({ kubernetes: kubernetes.prefault({}) });
@@ -59,7 +59,7 @@ const route = z.strictObject({
   maxAge: duration().optional().describe('What occurred longer ago is counted as expired, not delivered.'),
   atQuota: z.enum(['expire', 'block']).default('expire').describe('At the quota: lose the oldest, or stop the source.'),
   startFrom: z.enum(['now', 'oldest']).default('now').describe('Where a new route begins in the journal.'),
-  limit: z.never({ error: 'nothing yet: limits come with a later version' }).optional(),
+  limit: z.never({ error: '`limit` comes with a later version.' }).optional(),
 });
 
 const metrics = z.strictObject({

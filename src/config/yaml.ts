@@ -4,7 +4,7 @@
  * negation would turn into "take everything". So each warning is an error, and each of these cases says how to write it.
  */
 import { type Document, LineCounter, parseAllDocuments, visit, type YAMLError } from 'yaml';
-import type { Problem } from './diagnostic.ts';
+import type { Problem, Range } from './diagnostic.ts';
 import { Tree } from './tree.ts';
 
 /** The tree is missing where the text is too broken for its values to mean anything. */
@@ -29,7 +29,7 @@ export function parseYaml(text: string): { readonly tree: Tree | undefined; read
 }
 
 const EMPTY_HINT = 'the examples in config/ are a start';
-const RECOVERED: ReadonlySet<string> = new Set(['TAG_RESOLVE_FAILED', 'DUPLICATE_KEY', 'BLOCK_AS_IMPLICIT_KEY']);
+const RECOVERED: ReadonlySet<string> = new Set(['TAG_RESOLVE_FAILED', 'DUPLICATE_KEY']);
 
 function broken(problem: Problem) {
   return { tree: undefined, problems: [problem] };
@@ -60,12 +60,22 @@ function explain(fault: YAMLError, text: string): Problem {
     case 'BAD_SCALAR_START':
       return eaten(`YAML lets no plain text begin with \`${part.charAt(0)}\`.`);
     case 'UNEXPECTED_TOKEN':
+      if (text.slice(range[0] - 1, range[1]) === '${') {
+        const found = /\$\{[^}\n]*\}?/.exec(text.slice(range[0] - 1))?.[0] ?? '${';
+        return strayDollar([range[0] - 1, range[0] - 1 + found.length]);
+      }
       if (part.startsWith('{')) return eaten('YAML takes this brace for the beginning of a map.');
       if (fault.message.includes('at node end')) {
         return eaten('For YAML the text before this is complete, as it began with a quote, a bracket or a brace.');
       }
   }
   return { code: 'KF102', range, message: `This is not YAML: ${fault.message.replace(/\.?$/, '.')}` };
+}
+
+/** Other tools put environment variables in like this. Some that handle this file would even do it before we see it. */
+export function strayDollar(range: Range): Problem {
+  const hint = '{expression} puts in a value of the Event; { env: NAME } stands for a whole text from the environment';
+  return { code: 'KF406', range, message: 'Nothing is put in by a $ and braces.', hint };
 }
 
 function unknownAliases(document: Document): readonly Problem[] {

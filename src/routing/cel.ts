@@ -53,7 +53,11 @@ export function compileExpression(text: string): Expression {
   const { valid, type, error } = program.check();
   if (!valid) throw typeFault(error, text);
   if (type !== 'bool' && type !== 'string' && type !== 'int') {
-    throw new ExpressionError(`This gives ${type ?? 'nothing'}.`, { kind: 'type', start: 0, end: text.length });
+    throw new ExpressionError(`This gives ${type ?? 'nothing'}, and not a text, a number or a truth value.`, {
+      kind: 'type',
+      start: 0,
+      end: text.length,
+    });
   }
   return { type, evaluate: (view) => program(view) };
 }
@@ -97,14 +101,20 @@ function typeFault(error: unknown, text: string): ExpressionError {
     const within = text.slice(from.start, from.end);
     return new ExpressionError(`There is no ${name} in ${within}.`, { kind: 'unknown-name', ...at, name, within });
   }
-  return new ExpressionError(sentence(summary.replaceAll('rematch', 'matches')), { kind: 'type', ...at });
+  const told = summary
+    .replace(/^(no such overload:|found no matching overload for) '?(.*?)'?$/, 'CEL has no $2')
+    .replaceAll('rematch', 'matches');
+  return new ExpressionError(sentence(told), { kind: 'type', ...at });
 }
 
 function compilePattern(call: Extract<ASTNode, { op: 'rcall' }>): void {
   const [pattern] = call.args[2];
   if (pattern === undefined) return;
   if (pattern.op !== 'value' || typeof pattern.args !== 'string') {
-    throw new ExpressionError('The pattern of matches() is a literal text.', { kind: 'pattern', ...range(pattern) });
+    throw new ExpressionError('The pattern of matches() must be a literal text.', {
+      kind: 'pattern',
+      ...range(pattern),
+    });
   }
   try {
     patterns.set(pattern.args, RE2JS.compile(pattern.args));
@@ -139,7 +149,18 @@ function range(node: ASTNode): { start: number; end: number } {
   return { start: node.start, end: node.end };
 }
 
+const TOKENS: Readonly<Record<string, string>> = {
+  RBRACKET: ']',
+  RPAREN: ')',
+  RBRACE: '}',
+  COLON: ':',
+  EOF: 'the end',
+};
+
 function sentence(summary: string): string {
-  const text = summary.replace('Unexpected token: EOF', 'The expression ends too early').replace(/\.?$/, '.');
+  const text = summary
+    .replace('Unexpected token: EOF', 'The expression ends too early')
+    .replace(/\b[A-Z]{3,}\b/g, (token) => TOKENS[token] ?? token.toLowerCase())
+    .replace(/\.?$/, '.');
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
