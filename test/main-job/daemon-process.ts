@@ -1,0 +1,54 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import type { KubeAddress } from '../backends/kube.ts';
+import { Program } from '../backends/process.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+export interface DaemonSpec {
+  /** Holds the config, the journal and the logs; kept over restarts. */
+  readonly directory: string;
+  readonly kube: KubeAddress;
+  /** Who the daemon is for the API server; the administrator's unless given. */
+  readonly token?: string;
+  readonly brokers: object;
+  readonly routes: readonly object[];
+  /** Anything else at the top of the config. */
+  readonly more?: object;
+}
+
+/** The daemon as a user runs it: its own process, its config a file. */
+export async function startDaemonProcess(spec: DaemonSpec): Promise<Program> {
+  const { directory, kube, token = kube.token, brokers, routes, more } = spec;
+  const [config, ca, tokenFile] = ['config.yaml', 'ca.pem', 'token'].map((name) => join(directory, name));
+  if (config === undefined || ca === undefined || tokenFile === undefined) throw new Error('three names make three files');
+  await writeFile(ca, kube.ca);
+  await writeFile(tokenFile, token);
+  const kubernetes = { server: kube.server, caFile: ca, token: { file: tokenFile } };
+  const journal = { path: join(directory, 'journal.db') };
+  const whole = { apiVersion: 'kube-fanout/v1alpha1', cluster: 'test', source: { kubernetes }, journal, brokers, routes, ...more };
+  await writeFile(config, stringify(whole));
+  const log = join(directory, 'daemon.log');
+  return Program.start({
+    name: 'kube-fanout',
+    command: process.execPath,
+    args: [MAIN, 'run', '-c', config, '--log-level', 'debug'],
+    log,
+    ready: async () => {
+      const text = await readFile(log, 'utf8').catch(() => '');
+      if (!text.includes('"starting"')) throw new Error('it has not said that it starts');
+    },
+  });
+}
+
+/** Settles when the condition holds; rejects, in the words of `what`, when it does not within `ms`. */
+export async function until(what: string, condition: () => Promise<boolean> | boolean, ms = 60_000): Promise<void> {
+  const deadline = Date.now() + ms;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`not within ${ms / 1000} s: ${what}`);
+    await sleep(50);
+  }
+}
