@@ -122,6 +122,16 @@ export interface AdapterContext {
   readonly log: Logger;
 }
 
+/** A broker inside this daemon. */
+export interface ServedBroker<Broker> extends AsyncDisposable {
+  /** Where to subscribe, for people. */
+  readonly address: string;
+  /** How its routes reach it. */
+  readonly options: Broker;
+  /** Settles when there is somebody to deliver to: its routes start then. */
+  ready(signal: AbortSignal): Promise<void>;
+}
+
 /** An adapter before it is connected. `Broker` is its entry under `brokers`, `Route` what a route's `to` adds to it. */
 export interface AdapterType<Broker = unknown, Route = unknown> {
   readonly name: string;
@@ -130,6 +140,11 @@ export interface AdapterType<Broker = unknown, Route = unknown> {
   readonly routeOptions: ZodType<Route>;
   readonly destination: DestinationRules;
   readonly capabilities: Capabilities;
+  /**
+   * Where the options ask for a broker inside this daemon: starts it, once, before the broker's routes; undefined where
+   * they do not.
+   */
+  serve?(broker: Broker, log: Logger): Promise<ServedBroker<Broker> | undefined>;
   /** Loads the SDK, which is why it is asynchronous; opens nothing. Secrets are read here, at each connect anew. */
   create(broker: Broker, route: Route, context: AdapterContext): Promise<Adapter>;
 }

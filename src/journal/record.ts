@@ -85,6 +85,8 @@ export interface RouteState {
   readonly counters: Counters;
   /** Parked messages that are still to be delivered, counted from the table. */
   readonly pending: number;
+  /** Records that can be read and that the cursor has not passed yet. */
+  readonly lag: number;
   /** How often the cursor has been moved back by an operator: part of the deduplication id. */
   readonly replays: number;
 }

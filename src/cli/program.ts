@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { EXIT, Exit, type ExitCode } from './exit-codes.ts';
+import { stopSignals } from './stop-signals.ts';
+import { Terminal } from './terminal.ts';
+
+export const VERSION = readVersion();
+
+/** Runs one command line; settles with the exit code, having said on standard error what there is to say. */
+export async function main(args: readonly string[]): Promise<ExitCode> {
+  const terminal = new Terminal();
+  let code: ExitCode = EXIT.ok;
+  const program = build(terminal, (result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (!(error instanceof Exit)) throw error;
+    terminal.say(error.message);
+    return error.code;
+  }
+}
+
+function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
+  const signals = () => stopSignals((text) => terminal.say(text));
+  const program = new Command('kube-fanout')
+    .description(
+      "A Kubernetes cluster's Events as CloudEvents on the broker you already run: Kafka, MQTT, NATS, Pub/Sub.",
+    )
+    .version(VERSION)
+    .exitOverride()
+    .showHelpAfterError('(kube-fanout --help says more)')
+    .configureHelp({ showGlobalOptions: false })
+    .addHelpText('after', EXAMPLES);
+
+  program
+    .command('run')
+    .description('watch a cluster and publish its Events, until Ctrl-C')
+    .option('-c, --config <file>', 'routing config; without one, MQTT on 127.0.0.1 and this terminal')
+    .option('--port <port>', 'where the embedded MQTT broker listens, without a config', portNumber, 1883)
+    .option('--log-level <level>', 'debug, info, warn, error or silent', 'info')
+    .action(async (options) => {
+      const { run } = await import('./run.ts');
+      await run({ file: options.config, port: options.port, logLevel: options.logLevel }, terminal, signals());
+    });
+
+  program
+    .command('validate')
+    .description('check routing configs: every mistake at once, each with its line')
+    .argument('<file...>', 'YAML files')
+    .option('--json', 'one JSON object on standard output')
+    .action(async (files: string[], options) => {
+      const { validate } = await import('./validate.ts');
+      done(await validate(files, { json: options.json === true }));
+    });
+
+  program
+    .command('demo')
+    .description('the whole thing on this machine, with a simulated cluster: nothing to install')
+    .option('--for <duration>', 'stop after so long, such as 10s or 2m', seconds)
+    .option('--rate <events>', 'Events a second', positive, 2)
+    .option('--port <port>', 'where the embedded MQTT broker listens', portNumber, 1883)
+    .option('--json', 'end with one JSON line that counts what was lost: nothing')
+    .action(async (options) => {
+      const { demo } = await import('./demo.ts');
+      const { for: forSeconds, rate, port, json } = options;
+      done(await demo({ forSeconds, rate, port, json: json === true }, terminal, signals()));
+    });
+
+  program
+    .command('simulate')
+    .description('only the simulated cluster: an API server with Events, for integration tests')
+    .option('--host <address>', 'the address to listen on', '127.0.0.1')
+    .option('--port <port>', 'the port to listen on', portNumber, 8001)
+    .option('--rate <events>', 'Events a second, all the time', positive, 1)
+    .action(async (options) => {
+      const { simulateCluster } = await import('./simulate.ts');
+      await simulateCluster(options, terminal, signals().stop);
+    });
+  return program;
+}
+
+const EXAMPLES = `
+Start here:
+  kube-fanout demo                      no cluster, no broker, no file
+  kube-fanout run                       your kube context, on mqtt://127.0.0.1:1883
+  kube-fanout validate routes.yaml      then: kube-fanout run -c routes.yaml
+`;
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError('A port is 0 to 65535.');
+  return port;
+}
+
+function positive(text: string): number {
+  const number = Number(text);
+  if (!(number > 0)) throw new InvalidArgumentError('It must be a number above 0.');
+  return number;
+}
+
+function seconds(text: string): number {
+  const [, amount, unit] = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)$/.exec(text) ?? [];
+  const factor = { ms: 0.001, s: 1, m: 60, h: 3600 }[unit ?? ''];
+  if (factor === undefined) throw new InvalidArgumentError('Write it as 500ms, 10s, 2m or 1h.');
+  return Number(amount) * factor;
+}
+
+/** package.json lies two folders up in a checkout, and three from the published dist/src/cli. */
+function readVersion(): string {
+  for (const path of ['../../package.json', '../../../package.json']) {
+    try {
+      const { name, version } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
+      if (name === 'kube-fanout') return version;
+    } catch {}
+  }
+  return '0.0.0';
+}

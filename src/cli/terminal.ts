@@ -1,0 +1,42 @@
+import type { Writable } from 'node:stream';
+import { styleText } from 'node:util';
+
+/**
+ * Standard error with a status line at its end. Logs and words scroll above it; on anything but a terminal there is no
+ * status line, and no colour.
+ */
+export class Terminal {
+  readonly #out: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  #status = '';
+
+  constructor(out: NodeJS.WriteStream = process.stderr) {
+    this.#out = out;
+  }
+
+  get interactive(): boolean {
+    return this.#out.isTTY === true;
+  }
+
+  /** Whole lines. */
+  write(text: string): void {
+    if (this.#status === '') this.#out.write(text);
+    else this.#out.write(`${ERASE_LINE}${text}${this.#status}`);
+  }
+
+  say(text: string): void {
+    this.write(`${text}\n`);
+  }
+
+  dim(text: string): string {
+    return this.interactive ? styleText('dim', text) : text;
+  }
+
+  /** Replaces the status line; an empty one takes it away. */
+  status(text: string): void {
+    if (!this.interactive || text === this.#status) return;
+    this.#status = text === '' ? '' : styleText('inverse', text.slice(0, (this.#out.columns ?? 80) - 1));
+    this.#out.write(`${ERASE_LINE}${this.#status}`);
+  }
+}
+
+const ERASE_LINE = '\r\x1b[2K';

@@ -1,0 +1,67 @@
+import { Counter, Gauge, Registry } from '@prometheus-io/client';
+import type { JournalStats } from '../journal/port.ts';
+import type { RouteState } from '../journal/record.ts';
+
+/** What a scrape is made of: read when it comes, not kept beside. */
+export interface Observed {
+  readonly routes: readonly (RouteState & {
+    readonly up: boolean;
+    readonly parkedLanes: number;
+  })[];
+  readonly streams: readonly {
+    readonly stream: string;
+    readonly up: boolean;
+    readonly records: number;
+    readonly skipped: number;
+    readonly gaps: number;
+  }[];
+  readonly journal: JournalStats;
+}
+
+/**
+ * The counters of the promise: for each route read = delivered + filtered + limited + dead + expired + pending, at every
+ * scrape. They are columns of the route's row in the journal, so they survive a restart, and Prometheus sees them as
+ * counters because each is set to what the row says.
+ */
+export async function metricsText(observed: Observed): Promise<string> {
+  const registry = new Registry();
+  const registers = [registry];
+  const perRoute = { labelNames: ['route'], registers } as const;
+  const perStream = { labelNames: ['stream'], registers } as const;
+
+  for (const name of ['read', 'delivered', 'filtered', 'limited', 'dead', 'expired'] as const) {
+    const help = `Records of the route: ${name}. read = delivered + filtered + limited + dead + expired + pending.`;
+    const counter = new Counter({ name: `kube_fanout_route_${name}_total`, help, ...perRoute });
+    for (const { route, counters } of observed.routes) counter.inc({ route }, counters[name]);
+  }
+  const gauge = (name: string, help: string, value: (route: Observed['routes'][number]) => number) => {
+    const made = new Gauge({ name: `kube_fanout_route_${name}`, help, ...perRoute });
+    for (const route of observed.routes) made.set({ route: route.route }, value(route));
+  };
+  gauge('pending', 'Parked messages of the route that are still to be delivered.', ({ pending }) => pending);
+  gauge('lag_records', "Records between the route's cursor and the newest one.", ({ lag }) => lag);
+  gauge('up', '1 while the route is connected to its broker.', ({ up }) => Number(up));
+  gauge('held', 'Destinations and keys of the route whose messages are parked.', ({ parkedLanes }) => parkedLanes);
+
+  const streams = (name: string, help: string, value: (stream: Observed['streams'][number]) => number) => {
+    const made = new Counter({ name: `kube_fanout_stream_${name}_total`, help, ...perStream });
+    for (const stream of observed.streams) made.inc({ stream: stream.stream }, value(stream));
+  };
+  streams('records', 'Records read from the API server and appended since the start.', ({ records }) => records);
+  streams('skipped_lines', 'Lines of a watch that were no Event, since the start.', ({ skipped }) => skipped);
+  streams('gaps', 'Gaps found since the start: what the API server could not give any more.', ({ gaps }) => gaps);
+  const up = new Gauge({ name: 'kube_fanout_stream_up', help: '1 while the stream is being watched.', ...perStream });
+  for (const stream of observed.streams) up.set({ stream: stream.stream }, Number(stream.up));
+
+  const journal = {
+    records: observed.journal.records,
+    bytes: observed.journal.bytes,
+    quota_bytes: observed.journal.quotaBytes,
+  };
+  for (const [name, value] of Object.entries(journal)) {
+    new Gauge({ name: `kube_fanout_journal_${name}`, help: `The journal: ${name.replace('_', ' ')}.`, registers }).set(
+      value,
+    );
+  }
+  return registry.metrics();
+}
