@@ -8,14 +8,17 @@
  */
 import { type ASTNode, Environment, ParseError, TypeError as TypeFault } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
-import { CLASSES, type View } from './view.ts';
+import { CLASSES, Labels, type View } from './view.ts';
 import { VOCABULARY } from './vocabulary.ts';
 
 export interface Expression {
-  readonly type: 'bool' | 'string' | 'int';
+  /** dyn: known only when it is evaluated, as that of a label is. */
+  readonly type: 'bool' | 'string' | 'int' | 'dyn';
   /** Throws when it fails for this event, by a division by zero for one. */
-  evaluate(view: View): unknown;
+  evaluate(view: View): Value;
 }
+
+export type Value = string | bigint | boolean;
 
 export interface Fault {
   readonly kind: 'syntax' | 'unknown-name' | 'type' | 'pattern' | 'has';
@@ -37,6 +40,7 @@ export class ExpressionError extends Error {
   }
 }
 
+const RENAMED = 'rematch';
 const patterns = new Map<string, RE2JS>();
 const environment = newEnvironment();
 
@@ -46,31 +50,40 @@ export function compileExpression(text: string): Expression {
   for (const node of nodes(parse(text).ast)) {
     if (node.op === 'call' && node.args[0] === 'has')
       throw new ExpressionError('There is no has().', { kind: 'has', ...range(node) });
-    if (node.op === 'rcall' && node.args[0] === 'matches') calls.push(node);
+    if (node.op !== 'rcall') continue;
+    if (node.args[0] === 'matches') calls.push(node);
+    if (node.args[0] === RENAMED)
+      throw new ExpressionError(`There is no ${RENAMED}().`, { kind: 'type', ...range(node) });
   }
   calls.forEach(compilePattern);
   const program = parse(calls.reduce(rename, text));
   const { valid, type, error } = program.check();
   if (!valid) throw typeFault(error, text);
-  if (type !== 'bool' && type !== 'string' && type !== 'int') {
+  if (type !== 'bool' && type !== 'string' && type !== 'int' && type !== 'dyn') {
     throw new ExpressionError(`This gives ${type ?? 'nothing'}, and not a text, a number or a truth value.`, {
       kind: 'type',
       start: 0,
       end: text.length,
     });
   }
-  return { type, evaluate: (view) => program(view) };
+  return { type, evaluate: (view) => plain(program(view)) };
+}
+
+function plain(value: unknown): Value {
+  if (typeof value === 'string' || typeof value === 'bigint' || typeof value === 'boolean') return value;
+  throw new Error('the value is neither a text nor a number nor a truth value');
 }
 
 function newEnvironment(): Environment {
-  const made = new Environment();
+  const made = new Environment().registerType('Labels', { ctor: Labels });
   for (const [name, ctor] of Object.entries(CLASSES)) {
     made.registerType(name, { ctor, fields: { ...VOCABULARY[name as keyof typeof CLASSES] } });
   }
   return made
     .registerVariable('event', 'Event')
     .registerVariable('key', 'string')
-    .registerFunction('string.rematch(string): bool', (text: string, pattern: string) => {
+    .registerOperator('string in Labels', (name: string, labels: Labels) => labels.has(name))
+    .registerFunction(`string.${RENAMED}(string): bool`, (text: string, pattern: string) => {
       const compiled = patterns.get(pattern);
       if (compiled === undefined) throw new Error('a pattern that was not compiled');
       return compiled.test(text);
@@ -103,7 +116,7 @@ function typeFault(error: unknown, text: string): ExpressionError {
   }
   const told = summary
     .replace(/^(no such overload:|found no matching overload for) '?(.*?)'?$/, 'CEL has no $2')
-    .replaceAll('rematch', 'matches');
+    .replaceAll(RENAMED, 'matches');
   return new ExpressionError(sentence(told), { kind: 'type', ...at });
 }
 
@@ -130,7 +143,7 @@ function rename(text: string, call: Extract<ASTNode, { op: 'rcall' }>): string {
   before.lastIndex = call.args[1].end;
   before.exec(text);
   const at = before.lastIndex;
-  return `${text.slice(0, at)}rematch${text.slice(at + 'rematch'.length)}`;
+  return `${text.slice(0, at)}${RENAMED}${text.slice(at + RENAMED.length)}`;
 }
 
 function* nodes(from: unknown): Generator<ASTNode> {

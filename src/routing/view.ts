@@ -24,6 +24,18 @@ export const CLASSES = {
   Event: class Event extends Fields {},
 } as const satisfies Record<TypeName, new () => Fields>;
 
+/** Labels or annotations. Its `get` answers "" for a missing one, while `has` tells the truth. */
+export class Labels extends Map<string, string> {
+  constructor(from: Readonly<Record<string, unknown>>) {
+    super();
+    for (const [name, text] of Object.entries(from)) if (typeof text === 'string') this.set(name, text);
+  }
+
+  override get(name: string): string {
+    return super.get(name) ?? '';
+  }
+}
+
 const views = new WeakMap<JournalRecord, View>();
 
 /** Parsed once for all routes. Throws when the data is not JSON. */
@@ -59,8 +71,8 @@ function value(type: FieldType, from: unknown): unknown {
       return typeof from === 'string' ? from : '';
     case 'int':
       return typeof from === 'number' && Number.isSafeInteger(from) ? BigInt(from) : 0n;
-    case 'map<string, string>':
-      return isObject(from) ? textMap(from) : NO_TEXTS;
+    case 'Labels':
+      return isObject(from) ? new Labels(from) : NO_LABELS;
     default:
       return isObject(from) ? build(type, from) : empty(type);
   }
@@ -76,16 +88,7 @@ function empty(type: TypeName): object {
   return made;
 }
 
-/** A map whose `get` answers "" for a missing key, while `in` still tells the truth. The library takes no subclass. */
-function textMap(from: Readonly<Record<string, unknown>>): Map<string, string> {
-  const map = new Map<string, string>();
-  for (const [key, text] of Object.entries(from)) if (typeof text === 'string') map.set(key, text);
-  const { get } = map;
-  map.get = (key) => get.call(map, key) ?? '';
-  return map;
-}
-
-const NO_TEXTS = textMap({});
+const NO_LABELS = new Labels({});
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -4,7 +4,8 @@
  */
 
 export type TypeName = 'Event' | 'Metadata' | 'Reference' | 'Series' | 'Source';
-export type FieldType = 'string' | 'int' | 'map<string, string>' | TypeName;
+/** Labels are texts by name, and any name that is missing is "". */
+export type FieldType = 'string' | 'int' | 'Labels' | TypeName;
 
 export const VOCABULARY: Readonly<Record<TypeName, Readonly<Record<string, FieldType>>>> = {
   Reference: {
@@ -25,8 +26,8 @@ export const VOCABULARY: Readonly<Record<TypeName, Readonly<Record<string, Field
     uid: 'string',
     resourceVersion: 'string',
     creationTimestamp: 'string',
-    labels: 'map<string, string>',
-    annotations: 'map<string, string>',
+    labels: 'Labels',
+    annotations: 'Labels',
   },
   Event: {
     apiVersion: 'string',
