@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { access, constants, mkdir, readdir, readFile, rename } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const here = import.meta.dirname;
@@ -37,9 +37,9 @@ export async function locate(name: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** Runs a short command to its end and gives its standard output; an error holds what it printed. */
+/** Runs a short command, by its name or absolute path, and gives its standard output; an error holds what it printed. */
 export async function command(name: string, args: readonly string[], cwd = here): Promise<string> {
-  const path = await locate(name);
+  const path = isAbsolute(name) ? name : await locate(name);
   if (path === undefined) throw new Error(`${name} is not installed on this machine.`);
   const { stdout } = await run(path, args, { cwd, maxBuffer: 64 << 20 });
   return stdout;
@@ -53,6 +53,7 @@ export interface GoProgram {
 
 export const PSTEST: GoProgram = { module: 'pstest', folder: '.' };
 export const KUBE_APISERVER: GoProgram = { module: 'kube', folder: 'kube-apiserver' };
+export const RECORDER: GoProgram = { module: 'kube', folder: 'recorder' };
 
 /** Where the program is, or will be once it is built: keyed by its module files, its sources and the platform. */
 export async function goProgramPath({ module, folder }: GoProgram): Promise<string> {

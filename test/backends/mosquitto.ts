@@ -18,7 +18,7 @@ export interface MosquittoAddress {
 }
 
 export interface MosquittoOptions {
-  /** Writes its file at every change, not once a second. Slow, but what it has acknowledged survives a kill. */
+  /** Writes its file at every change, not once a second: slow, and even so a little after it has acknowledged. */
   readonly durable?: boolean;
   /** Lines for the configuration of the whole broker. */
   readonly settings?: readonly string[];

@@ -1,0 +1,178 @@
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { request } from 'undici';
+import { z } from 'zod';
+import { base64, etcdEndpoint, etcdPut } from './etcd.ts';
+import type { KubeAddress } from './kube.ts';
+
+/** One revision of an Event, as etcd stored it. */
+export interface TruthRevision {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** etcd's mod_revision, which is what the API server gives as the resourceVersion. */
+  readonly resourceVersion: string;
+  /** Deleted or expired; the other fields are those of the last revision. */
+  readonly deleted: boolean;
+  readonly involved: InvolvedObject;
+  readonly reason: string;
+  /** How often it occurred, by whichever of the two counts there is; 0 without any. */
+  readonly count: number;
+}
+
+/** Whatever the writer left out is empty. */
+export interface InvolvedObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+const text = z.string().default('');
+const Involved = z.object({ apiVersion: text, kind: text, namespace: text, name: text, uid: text });
+/** The API server stores the core/v1 shape whichever API wrote it. */
+const Stored = z.object({
+  metadata: z.object({ uid: z.string(), namespace: z.string(), name: z.string() }),
+  involvedObject: Involved,
+  reason: text,
+  count: z.number().default(0),
+  series: z.object({ count: z.number() }).optional(),
+});
+
+const Change = z.object({
+  type: z.enum(['PUT', 'DELETE']).default('PUT'),
+  kv: z.object({ key: z.base64(), value: z.base64().default(''), mod_revision: z.string() }),
+});
+const Line = z.union([
+  z.object({
+    result: z.object({
+      canceled: z.boolean().default(false),
+      cancel_reason: text,
+      compact_revision: text,
+      events: z.array(Change).default([]),
+    }),
+  }),
+  z.object({ error: z.unknown() }),
+]);
+
+const PREFIX = '/registry/events/';
+/** The first key after the prefix: no Event can have it, and a watch that includes it can be asked how far it is. */
+const SENTINEL = '/registry/events0';
+
+export async function watchTruth(kube: KubeAddress): Promise<Truth> {
+  const truth = new Truth(kube);
+  await truth.upTo();
+  return truth;
+}
+
+/**
+ * What really happened: every revision of every Event, read from etcd, past the API server that is under test. Begin
+ * before the test may compact; what etcd has forgotten by then makes `upTo` reject.
+ */
+export class Truth implements AsyncDisposable {
+  readonly #kube: KubeAddress;
+  readonly #revisions: TruthRevision[] = [];
+  readonly #last = new Map<string, TruthRevision>();
+  readonly #waiting = new Set<{ revision: bigint; resolve: () => void; reject: (error: unknown) => void }>();
+  readonly #end = new AbortController();
+  readonly #watching: Promise<void>;
+  #seen = 0n;
+  #failure: Error | undefined;
+
+  constructor(kube: KubeAddress) {
+    this.#kube = kube;
+    this.#watching = this.#watch();
+  }
+
+  /** In the order in which they happened. */
+  get revisions(): readonly TruthRevision[] {
+    return this.#revisions;
+  }
+
+  /** Settles when `revisions` holds everything that was written before this call, and up to `revision`. */
+  async upTo(revision: string | bigint = 0n): Promise<void> {
+    const marked = await etcdPut(this.#kube, SENTINEL);
+    if (BigInt(revision) > marked) throw new Error(`etcd is at revision ${marked}; there is no ${revision} yet.`);
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#seen >= marked) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.add({ revision: marked, resolve, reject });
+    await promise;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort();
+    await this.#watching;
+  }
+
+  /** Goes on where it was whenever etcd is started again; ends for good when etcd has forgotten that place. */
+  async #watch(): Promise<void> {
+    while (!this.#end.signal.aborted && this.#failure === undefined) {
+      try {
+        await this.#follow();
+      } catch (error) {
+        if (error instanceof HistoryLost) this.#failure = error;
+        else await sleep(50, undefined, { signal: this.#end.signal }).catch(() => {});
+      }
+    }
+    const reason = this.#failure ?? new Error('The watch on etcd was closed.');
+    for (const waiter of this.#waiting) waiter.reject(reason);
+  }
+
+  async #follow(): Promise<void> {
+    const range = { key: base64(PREFIX), range_end: base64(`${SENTINEL}\0`), start_revision: `${this.#seen + 1n}` };
+    const { body } = await request(`${etcdEndpoint(this.#kube)}/v3/watch`, {
+      method: 'POST',
+      body: JSON.stringify({ create_request: range }),
+      signal: this.#end.signal,
+      bodyTimeout: 0,
+    });
+    for await (const line of createInterface({ input: body })) this.#take(line);
+  }
+
+  #take(text: string): void {
+    const line = Line.parse(JSON.parse(text));
+    if ('error' in line) throw new Error(`etcd: ${JSON.stringify(line.error)}`);
+    const { canceled, cancel_reason, compact_revision, events } = line.result;
+    if (canceled) throw new HistoryLost(`etcd ended the watch: ${cancel_reason} (compacted at ${compact_revision}).`);
+    for (const { type, kv } of events) {
+      const key = Buffer.from(kv.key, 'base64').toString();
+      if (key !== SENTINEL) this.#add(type, key, kv);
+      this.#seen = BigInt(kv.mod_revision);
+    }
+    for (const waiter of this.#waiting) {
+      if (this.#seen < waiter.revision) continue;
+      this.#waiting.delete(waiter);
+      waiter.resolve();
+    }
+  }
+
+  #add(type: 'PUT' | 'DELETE', key: string, kv: z.infer<typeof Change>['kv']): void {
+    const resourceVersion = kv.mod_revision;
+    const last = this.#last.get(key);
+    const revision =
+      type === 'PUT' ? decode(kv.value, resourceVersion) : last && { ...last, resourceVersion, deleted: true };
+    if (revision === undefined) return;
+    this.#revisions.push(revision);
+    if (type === 'PUT') this.#last.set(key, revision);
+    else this.#last.delete(key);
+  }
+}
+
+class HistoryLost extends Error {
+  override readonly name = 'HistoryLost';
+}
+
+function decode(value: string, resourceVersion: string): TruthRevision {
+  const stored = Stored.parse(JSON.parse(Buffer.from(value, 'base64').toString()));
+  const { metadata, involvedObject, reason, count, series } = stored;
+  return {
+    ...metadata,
+    resourceVersion,
+    deleted: false,
+    involved: involvedObject,
+    reason,
+    count: series?.count ?? count,
+  };
+}
