@@ -3,6 +3,7 @@ import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Admin, ISocketFactory, KafkaConfig, Producer, SASLOptions } from 'kafkajs';
 import type { AdapterContext } from '../src/adapter.ts';
+import { unwrap } from './kafka-outcome.ts';
 import { networkProblem } from './network-problem.ts';
 
 /** The broker's time to gather its replicas' confirmations; an answer that takes longer than the second is lost. */
@@ -26,7 +27,7 @@ export interface KafkaClient {
 
 export async function kafkaClient(login: KafkaLogin, { clientId, log }: AdapterContext): Promise<KafkaClient> {
   const { Kafka, logLevel } = await import('kafkajs');
-  rateOfIdleChecks();
+  stopIdleTimers();
   const sockets = new Sockets();
   const config: KafkaConfig = {
     clientId,
@@ -115,14 +116,14 @@ function pause(ms: number): Promise<void> {
 /** What is wrong, where, and what to do. It keeps no cause: an answer to a login may repeat what was sent. */
 function explainConnect(failure: unknown, { bootstrap, sasl, tls }: KafkaLogin): Error {
   const at = bootstrap.join(', ');
-  const error = failure instanceof Error ? failure : new Error(String(failure));
-  const text = `${error.message}`;
+  const error = unwrap(failure);
+  const text = error instanceof Error ? error.message : String(error);
   if (/mechanism is not supported|does not support the requested SASL mechanism/i.test(text)) {
     return new Error(
       `Kafka at ${at} does not offer ${sasl?.mechanism.toUpperCase()}. Choose another mechanism under sasl.`,
     );
   }
-  if (sasl && (error.name === 'KafkaJSSASLAuthenticationError' || /SASL|authentication/i.test(text))) {
+  if (sasl && /SASL|authentication/i.test(text)) {
     const user = 'username' in sasl ? ` of user ${sasl.username}` : '';
     const what = `the login${user} by ${sasl.mechanism.toUpperCase()}`;
     return new Error(`Kafka at ${at} refused ${what}. Check username, password and mechanism under sasl.`);
@@ -132,20 +133,14 @@ function explainConnect(failure: unknown, { bootstrap, sasl, tls }: KafkaLogin):
     const hint = missing ? `Does that port want ${missing}? Say so under tls or sasl.` : 'Is TLS right for that port?';
     return new Error(`Kafka at ${at} closed the connection at once. ${hint}`);
   }
-  return new Error(`Cannot reach Kafka at ${at}: ${connectProblem(error)}. Is the address right, and is it running?`);
-}
-
-/** kafkajs drops the code of a socket's error in some places, and leaves it in the text in all. */
-function connectProblem(error: Error): string {
-  const code = /\b(E[A-Z_]{4,}|[A-Z]+(?:_[A-Z]+){2,})\b/.exec(error.message)?.[0];
-  return networkProblem(code === undefined ? error : Object.assign(new Error(error.message), { code }));
+  return new Error(`Cannot reach Kafka at ${at}: ${networkProblem(error)}. Is the address right, and is it running?`);
 }
 
 /**
  * kafkajs asks itself every millisecond whether throttled requests may go, even when there are none: its timer's delay is
  * then negative, for which Node also prints a TimeoutNegativeWarning. Where nothing waits, no timer is needed.
  */
-function rateOfIdleChecks(): void {
+function stopIdleTimers(): void {
   const queue: { prototype: RequestQueue } = createRequire(import.meta.url)('kafkajs/src/network/requestQueue');
   const { prototype } = queue;
   if (patched.has(prototype)) return;

@@ -1,6 +1,5 @@
-import type { Destination, Outcome } from '../src/adapter.ts';
-
-export type Refusal = Exclude<Outcome, { readonly kind: 'delivered' }>;
+import type { Destination } from '../src/adapter.ts';
+import type { Refusal } from './in-order.ts';
 
 type Verdict = (topic: Destination) => Refusal;
 
@@ -83,15 +82,14 @@ export function notStored(topic: Destination, error: unknown): Refusal {
   return { kind: 'retry', reason: 'unavailable', detail: `Kafka did not store in topic ${topic}: ${why}` };
 }
 
-export const BEHIND_ANOTHER: Refusal = {
-  kind: 'retry',
-  reason: 'sibling-failed',
-  detail: 'An earlier message of the same key was not delivered.',
-};
-
 /** Verdicts that kafkajs passes on although they may be about another topic that it asked for in the same breath. */
 export function maybeAboutAnotherTopic({ type }: KafkaProtocolError): boolean {
-  return ['UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_TOPIC_EXCEPTION', 'TOPIC_AUTHORIZATION_FAILED'].includes(type);
+  return (
+    type === 'UNKNOWN_TOPIC_OR_PARTITION' ||
+    type === 'INVALID_TOPIC_EXCEPTION' ||
+    type === 'TOPIC_AUTHORIZATION_FAILED' ||
+    type === 'LEADER_NOT_AVAILABLE'
+  );
 }
 
 export interface KafkaProtocolError extends Error {

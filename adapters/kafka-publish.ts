@@ -6,17 +6,9 @@ import {
   type Message,
   type Outcome,
 } from '../src/adapter.ts';
+import { type Answer, type Refusal, sendInOrder, Verdicts } from './in-order.ts';
 import { ACK_TIMEOUT_MS, type KafkaClient } from './kafka-client.ts';
-import {
-  BEHIND_ANOTHER,
-  isProtocolError,
-  maybeAboutAnotherTopic,
-  notStored,
-  type Refusal,
-  tooLargeFor,
-  unwrap,
-  verdictOf,
-} from './kafka-outcome.ts';
+import { isProtocolError, maybeAboutAnotherTopic, notStored, tooLargeFor, unwrap, verdictOf } from './kafka-outcome.ts';
 import { partitionOf } from './kafka-partition.ts';
 import { fitsAlone, inBatches, type KafkaRecord, toRecord } from './kafka-record.ts';
 import { UnderWay } from './under-way.ts';
@@ -37,11 +29,14 @@ const LOOK_AGAIN_MS = 300_000;
 /** `ConfigResourceTypes.TOPIC`, which is not worth loading kafkajs for. */
 const TOPIC_RESOURCE = 2;
 
-type Verdicts = Map<Message, Outcome>;
-
 interface Place {
   readonly topic: Destination;
   readonly partition: number;
+}
+
+interface Share {
+  readonly maxBytes: number;
+  readonly verdicts: Verdicts;
 }
 
 export class KafkaAdapter implements Adapter {
@@ -81,10 +76,10 @@ export class KafkaAdapter implements Adapter {
 
   publish(batch: readonly Message[], signal: AbortSignal): Promise<readonly Outcome[]> {
     return this.#underWay.run(async () => {
-      const verdicts: Verdicts = new Map();
+      const verdicts = new Verdicts();
       const topics = Map.groupBy(batch, ({ destination }) => destination);
       await Promise.all(Array.from(topics, ([topic, messages]) => this.#publishTo(topic, messages, verdicts)));
-      return batch.map((message) => verdicts.get(message) ?? notStored(message.destination, 'no answer'));
+      return verdicts.of(batch);
     }, signal);
   }
 
@@ -97,65 +92,27 @@ export class KafkaAdapter implements Adapter {
     const known = this.#topics.get(topic);
     const seen = known && Date.now() - known.seenAt < LOOK_AGAIN_MS ? known : await this.#look(topic);
     if ('kind' in seen) {
-      for (const message of messages) verdicts.set(message, seen);
+      for (const message of messages) verdicts.settle(message, seen);
       return;
     }
     const records = messages.map((message) => toRecord(message, this.#mode));
     const partitions = Map.groupBy(records, ({ key }) => partitionOf(key, seen.partitions));
     await Promise.all(
       Array.from(partitions, ([partition, its]) =>
-        this.#publishInto({ topic, partition }, { records: its, maxBytes: seen.maxBytes, verdicts }),
+        this.#publishInto({ topic, partition }, its, { maxBytes: seen.maxBytes, verdicts }),
       ),
     );
   }
 
-  /**
-   * In the partition's order, batch after batch. A broker that refuses a batch of many does not say which record it
-   * means: they are then sent one by one. Behind a record that was not delivered no other of its key is sent.
-   */
-  async #publishInto(
-    place: Place,
-    work: { readonly records: readonly KafkaRecord[]; readonly maxBytes: number; readonly verdicts: Verdicts },
-  ): Promise<void> {
-    const { records, maxBytes, verdicts } = work;
-    const stopped = new Set<string>();
-    const settle = (record: KafkaRecord, outcome: Outcome) => {
-      verdicts.set(record.message, outcome);
-      if (outcome.kind !== 'delivered') stopped.add(record.message.key);
-    };
-    const mayGo = (record: KafkaRecord) => {
-      if (!stopped.has(record.message.key)) return true;
-      verdicts.set(record.message, BEHIND_ANOTHER);
-      return false;
-    };
-    const fitting = records.filter((record) => {
-      if (!mayGo(record)) return false;
-      const fits = fitsAlone(record, maxBytes);
-      if (!fits) settle(record, tooLargeFor(place.topic, maxBytes));
-      return fits;
-    });
-    const queue = inBatches(fitting, maxBytes);
-    for (let planned = queue.shift(); planned; planned = queue.shift()) {
-      const batch = planned.filter(mayGo);
-      if (batch.length === 0) continue;
-      const answer = await this.#send(place, batch);
-      if (answer.kind === 'stored') {
-        for (const [index, record] of batch.entries()) {
-          const offset = String(answer.offset + BigInt(index));
-          settle(record, { kind: 'delivered', receipt: { ...place, offset } });
-        }
-      } else if (answer.kind === 'reject' && batch.length > 1) {
-        queue.unshift(...batch.map((record) => [record]));
-      } else if (answer.kind === 'reject') {
-        for (const record of batch) settle(record, answer);
-      } else {
-        for (const record of [batch, ...queue].flat()) settle(record, answer);
-        return;
-      }
-    }
+  async #publishInto(place: Place, records: readonly KafkaRecord[], { maxBytes, verdicts }: Share): Promise<void> {
+    const fitting = verdicts.sound(records, (record) =>
+      fitsAlone(record, maxBytes) ? undefined : tooLargeFor(place.topic, maxBytes),
+    );
+    const batches = inBatches(fitting, maxBytes);
+    await sendInOrder({ batches, verdicts, send: (batch) => this.#send(place, batch) });
   }
 
-  async #send({ topic, partition }: Place, batch: readonly KafkaRecord[]): Promise<Stored | Refusal> {
+  async #send({ topic, partition }: Place, batch: readonly KafkaRecord[]): Promise<Answer> {
     const timestamp = String(Date.now());
     const messages = batch.map(({ key, value, headers }) => ({ key, value, headers, partition, timestamp }));
     try {
@@ -163,7 +120,9 @@ export class KafkaAdapter implements Adapter {
       const answers = await this.#client.producer.send({ topic, acks: -1, timeout: ACK_TIMEOUT_MS, messages });
       const answer = answers.find((one) => one.topicName === topic && one.partition === partition);
       if (answer?.errorCode === 0 && answer.baseOffset !== undefined) {
-        return { kind: 'stored', offset: BigInt(answer.baseOffset) };
+        const first = BigInt(answer.baseOffset);
+        const receipts = batch.map((_, index) => ({ topic, partition, offset: String(first + BigInt(index)) }));
+        return { kind: 'stored', receipts };
       }
     } catch (error) {
       return this.#refusal(topic, unwrap(error));
@@ -215,10 +174,4 @@ export class KafkaAdapter implements Adapter {
       return DEFAULT_MAX_BYTES;
     }
   }
-}
-
-interface Stored {
-  readonly kind: 'stored';
-  /** Of the first record. */
-  readonly offset: bigint;
 }
