@@ -1,10 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { type Cursor, compareCursors, type StreamName } from '../envelope/position.ts';
-import type { Appender } from './append.ts';
 import { unpackRecords } from './packed-records.ts';
 import type { ParkedTable } from './parked.ts';
 import type { Calls, Changes } from './protocol.ts';
-import { cursorOf } from './read.ts';
+import { cursorOf, type Records } from './records.ts';
 import type { Routes } from './routes.ts';
 import type { Settler } from './settle.ts';
 import type { Streams } from './streams.ts';
@@ -14,7 +13,7 @@ interface Tables {
   readonly routes: Routes;
   readonly parked: ParkedTable;
   readonly settler: Settler;
-  readonly appender: Appender;
+  readonly records: Records;
 }
 
 /** Parked messages that one step expires: each touches half a dozen b-trees, and a step must not take 50 ms. */
@@ -53,6 +52,8 @@ export class Expiry {
     const route = routes.need(name);
     const { id: stream, trimmed } = streams.need(streamName);
     const cursor = routes.cursor(route, stream);
+    // The route had been removed for a while, and retention has not waited for it.
+    if (compareCursors(cursor, trimmed) < 0) return cursor;
     const candidates = [
       this.#first.get(stream, cursor.epoch, cursor.position, upTo.epoch, upTo.position),
       this.#firstParked.get(stream, route, upTo.epoch, upTo.position),
@@ -94,12 +95,12 @@ export class Expiry {
 
   /** It waits like any parked message; the delivery gives it its destination, which here nobody knows. */
   #parkGap(route: number, gap: Changes['expire']['argument']['gap'], now: number): number {
-    const { streams, appender, parked } = this.#tables;
+    const { streams, records, parked } = this.#tables;
     const stream = streams.routeGaps();
     const epoch = stream.state.epoch + 1;
     streams.update({ ...stream, state: { ...stream.state, epoch } });
     const rows = [...unpackRecords(gap)];
-    for (const row of rows) appender.insert(row, { stream: stream.id, epoch, appendedAt: now });
+    for (const row of rows) records.insert(row, { stream: stream.id, epoch, appendedAt: now });
     const name: StreamName = stream.state.stream;
     parked.add(
       route,

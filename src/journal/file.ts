@@ -3,9 +3,13 @@ import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { Appender } from './append.ts';
 import { Expiry } from './expire.ts';
+import { Holders } from './holders.ts';
 import { ParkedTable } from './parked.ts';
 import type { Call, CallName, Calls, Change, ChangeName, ChangeReply, Changes, Usage } from './protocol.ts';
 import { Reader } from './read.ts';
+import { Records } from './records.ts';
+import { RemovedRoutes } from './removed-routes.ts';
+import { Retention } from './retention.ts';
 import { Routes } from './routes.ts';
 import { FULL, resultCode } from './schema.ts';
 import { Settler } from './settle.ts';
@@ -18,6 +22,7 @@ export class JournalFile {
   readonly #db: DatabaseSync;
   readonly #path: string;
   readonly #streams: Streams;
+  readonly #records: Records;
   readonly #appender: Appender;
   readonly #handlers: Handlers;
   readonly #changes: ChangeHandlers;
@@ -25,20 +30,26 @@ export class JournalFile {
   readonly #freePages;
   readonly #pageSize: number;
 
-  constructor(db: DatabaseSync, path: string) {
+  constructor(db: DatabaseSync, { path, maxBytes }: { readonly path: string; readonly maxBytes: number }) {
     this.#db = db;
     this.#path = path;
     this.#pages = db.prepare('PRAGMA page_count');
     this.#freePages = db.prepare('PRAGMA freelist_count');
     this.#pageSize = Number(db.prepare('PRAGMA page_size').get()?.page_size);
     const streams = new Streams(db);
-    const appender = new Appender(db, streams);
-    const routes = new Routes(db, streams);
-    const parked = new ParkedTable(db, streams, routes);
+    const records = new Records(db);
+    const routes = new Routes(db, { streams, records });
+    const parked = new ParkedTable(db, { streams, routes, records });
     const settler = new Settler(db, { streams, routes, parked });
-    const expiry = new Expiry(db, { streams, routes, parked, settler, appender });
+    const appender = new Appender({ streams, records });
+    const expiry = new Expiry(db, { streams, routes, parked, settler, records });
+    const removed = new RemovedRoutes(db, { parked, settler });
+    const holders = new Holders(db, { streams, routes, parked, records });
+    const usage = () => this.usage();
+    const retention = new Retention(db, { streams, routes, records, parked, removed, holders, maxBytes, usage });
     const reader = new Reader(db, streams);
     this.#streams = streams;
+    this.#records = records;
     this.#appender = appender;
     this.#changes = {
       append: (argument) => appender.append(argument),
@@ -48,7 +59,7 @@ export class JournalFile {
       expire: (argument) => expiry.expire(argument),
       expireParked: (argument) => expiry.expireParked(argument),
       barrier: () => undefined,
-      trim: () => ({ steps: 0, deadLetters: 0, states: [], holders: [] }),
+      trim: (argument) => retention.step(argument),
     };
     const oldest = db.prepare('SELECT appended_at FROM records ORDER BY id LIMIT 1');
     const gaps = db.prepare("SELECT count(*) AS count FROM records WHERE kind = 'gap'");
@@ -89,7 +100,7 @@ export class JournalFile {
   usage(): Usage {
     const pages = Number(this.#pages.get()?.page_count) - Number(this.#freePages.get()?.freelist_count);
     const wal = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-    return { records: this.#appender.records, bytes: pages * this.#pageSize + wal };
+    return { records: this.#records.count, bytes: pages * this.#pageSize + wal };
   }
 
   /**
@@ -106,7 +117,7 @@ export class JournalFile {
 
   /** Undefined when the disk is full, and nothing of it is kept. */
   #transact(changes: readonly Change[], without?: ChangeName): ChangeReply[] | undefined {
-    const records = this.#appender.records;
+    const { count } = this.#records;
     try {
       this.#db.exec('BEGIN IMMEDIATE');
       const replies = changes.map(
@@ -118,7 +129,7 @@ export class JournalFile {
       if (resultCode(error) !== FULL) throw error;
       // SQLite may have rolled back by itself.
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      this.#appender.records = records;
+      this.#records.count = count;
       return undefined;
     }
   }

@@ -7,8 +7,18 @@ import type { WorkerLink } from './link.ts';
 import { packRecords, rowOf, unpackPage } from './packed-records.ts';
 import type { Journal, JournalOptions, JournalStats } from './port.ts';
 import type { AppendResult, Calls, Limit, ParkedRows, SettleArgument, Usage } from './protocol.ts';
-import type { Append, Appended, JournalRecord, ParkedMessage, RouteName, Settlement, StreamState } from './record.ts';
+import type {
+  Append,
+  Appended,
+  JournalRecord,
+  ParkedMessage,
+  RouteName,
+  RouteState,
+  Settlement,
+  StreamState,
+} from './record.ts';
 import { TailRing } from './ring.ts';
+import { Upkeep } from './upkeep.ts';
 
 export interface Settings extends JournalOptions {
   readonly cluster: string;
@@ -17,6 +27,8 @@ export interface Settings extends JournalOptions {
 }
 
 const RING_BYTES = 16 * 1024 * 1024;
+/** A route of the file that has not been opened by then is no longer in the config, and holds nothing back. */
+const GRACE_MS = 60_000;
 /** A page that the worker reads between two commits. */
 const PAGE: Limit = { records: 1_000, bytes: 1024 * 1024 };
 
@@ -29,9 +41,11 @@ export class SqliteJournal implements Journal {
   readonly #ring: TailRing;
   readonly #states = new Map<StreamName, StreamState>();
   readonly #listeners = new Set<() => void>();
-  readonly #quotaListeners = new Map<RouteName, (stream: StreamName, upTo: Cursor) => void>();
+  readonly #upkeep: Upkeep;
+  readonly #opened = new Set<RouteName>();
   #usage: Usage;
   #duplicates = 0;
+  readonly #grace: NodeJS.Timeout;
   #advanced: NodeJS.Immediate | undefined;
   /** The one read under way: a lagging reader waits for its turn here, and not in the worker, before the next commit. */
   #reading: Promise<unknown> = Promise.resolve();
@@ -45,7 +59,11 @@ export class SqliteJournal implements Journal {
     for (const { state, hidden } of opened.states) this.#follow(state, [], hidden);
     this.#commits = new Commits(link, settings.log, (usage) => {
       this.#usage = usage;
+      this.#upkeep.committed(usage);
     });
+    const onState = (state: StreamState) => this.#states.set(state.stream, state);
+    this.#upkeep = new Upkeep({ ...settings, commits: this.#commits, onState });
+    this.#grace = setTimeout(() => this.#closeOthers().catch(() => {}), GRACE_MS).unref();
   }
 
   async streams(): Promise<readonly StreamState[]> {
@@ -78,8 +96,18 @@ export class SqliteJournal implements Journal {
     return () => this.#listeners.delete(listener);
   }
 
-  openRoute(route: RouteName, options: { readonly startFrom: 'now' | 'oldest'; readonly atQuota: 'expire' | 'block' }) {
-    return this.#commits.submit('openRoute', { route, ...options, now: Date.now() });
+  async openRoute(route: RouteName, options: Parameters<Journal['openRoute']>[1]): Promise<RouteState> {
+    this.#opened.add(route);
+    const { state, lost } = await this.#commits.submit('openRoute', { route, ...options });
+    if (lost.length === 0) return state;
+    // It had been removed, and retention has not waited for it: that is a gap like any other.
+    for (const { stream, upTo } of lost) await this.expire(route, stream, upTo);
+    return this.openRoute(route, options);
+  }
+
+  async closeRoute(route: RouteName): Promise<void> {
+    this.#opened.delete(route);
+    await this.#closeOthers();
   }
 
   async settle(settlement: Settlement): Promise<void> {
@@ -105,8 +133,7 @@ export class SqliteJournal implements Journal {
   }
 
   onQuota(route: RouteName, listener: (stream: StreamName, upTo: Cursor) => void): () => void {
-    this.#quotaListeners.set(route, listener);
-    return () => this.#quotaListeners.delete(route);
+    return this.#upkeep.listen(route, listener);
   }
 
   async expire(route: RouteName, stream: StreamName, upTo: Cursor): ReturnType<Journal['expire']> {
@@ -130,6 +157,7 @@ export class SqliteJournal implements Journal {
       step = await this.#commits.submit('expireParked', argument);
       all += step;
     } while (step > 0);
+    this.#upkeep.expired(route, stream);
     return { expired: all, cursor };
   }
 
@@ -148,10 +176,16 @@ export class SqliteJournal implements Journal {
   /** What was submitted is committed; appends that are held back are rejected. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearImmediate(this.#advanced);
+    clearTimeout(this.#grace);
+    this.#upkeep.end();
     await this.#commits.flushed().catch(() => {});
     this.#commits.end(new Error('the journal is closed'));
     await this.#link.close();
     this.#note.remove();
+  }
+
+  async #closeOthers(): Promise<void> {
+    await this.#commits.submit('closeRoutes', { keep: [...this.#opened], now: Date.now() });
   }
 
   /** A question is asked when all that was changed before it is committed. */

@@ -2,8 +2,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Position, StreamName } from '../envelope/position.ts';
 import { packPage, type StoredRow } from './packed-records.ts';
 import type { Calls, ParkedRows, SettleArgument } from './protocol.ts';
-import { RECORD_COLUMNS, storedRow } from './read.ts';
 import type { ParkedMessage } from './record.ts';
+import { type Place, RECORD_COLUMNS, type Records, storedRow } from './records.ts';
 import type { Routes } from './routes.ts';
 import type { Streams } from './streams.ts';
 
@@ -17,11 +17,10 @@ const PAGE_BYTES = 8 * 1024 * 1024;
 export class ParkedTable {
   readonly #streams: Streams;
   readonly #routes: Routes;
+  readonly #records: Records;
   readonly #insert;
   readonly #delete;
   readonly #others;
-  readonly #deleteReceipts;
-  readonly #deleteRecord;
   readonly #record;
   readonly #ofRoute;
   readonly #ofDestination;
@@ -29,17 +28,16 @@ export class ParkedTable {
   readonly #lanes;
   readonly #dead;
 
-  constructor(db: DatabaseSync, streams: Streams, routes: Routes) {
-    this.#streams = streams;
-    this.#routes = routes;
+  constructor(db: DatabaseSync, tables: { streams: Streams; routes: Routes; records: Records }) {
+    this.#streams = tables.streams;
+    this.#routes = tables.routes;
+    this.#records = tables.records;
     this.#insert = db.prepare(
       `INSERT INTO parked (route, stream, epoch, position, destination, key, state, reason, detail, parked_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#delete = db.prepare('DELETE FROM parked WHERE id = ? AND route = ? RETURNING stream, epoch, position, state');
     this.#others = db.prepare('SELECT 1 FROM parked WHERE stream = ? AND epoch = ? AND position = ? LIMIT 1');
-    this.#deleteReceipts = db.prepare('DELETE FROM receipts WHERE stream = ? AND epoch = ? AND position = ?');
-    this.#deleteRecord = db.prepare('DELETE FROM records WHERE stream = ? AND epoch = ? AND position = ?');
     this.#record = db.prepare(`SELECT ${RECORD_COLUMNS} FROM records WHERE stream = ? AND epoch = ? AND position = ?`);
     const pending = "SELECT * FROM parked WHERE route = ? AND state <> 'dead' AND";
     this.#ofRoute = db.prepare(`${pending} id > ? ORDER BY id LIMIT ?`);
@@ -64,18 +62,13 @@ export class ParkedTable {
   remove(route: number, id: number): ParkedState | undefined {
     const row = this.#delete.get(id, route);
     if (!row) return undefined;
-    const place = [Number(row.stream), Number(row.epoch), String(row.position)] as const;
-    if (!this.#others.get(...place) && this.#trimmedBehind(...place)) this.deleteRecord(...place);
+    const place = placeOf(row);
+    if (this.#trimmedBehind(place) && !this.refersTo(place)) this.#records.delete(place);
     return row.state as ParkedState;
   }
 
-  /** A record goes with its receipts. */
-  deleteRecord(stream: number, epoch: number, position: string): void {
-    this.#deleteReceipts.run(stream, epoch, position);
-    this.#deleteRecord.run(stream, epoch, position);
-  }
-
-  isParked(stream: number, epoch: number, position: string): boolean {
+  /** Whether some parked message refers to the record there. */
+  refersTo({ stream, epoch, position }: Place): boolean {
     return this.#others.get(stream, epoch, position) !== undefined;
   }
 
@@ -99,7 +92,7 @@ export class ParkedTable {
     }));
   }
 
-  #trimmedBehind(stream: number, epoch: number, position: string): boolean {
+  #trimmedBehind({ stream, epoch, position }: Place): boolean {
     const { trimmed } = this.#streams.withId(stream);
     return epoch < trimmed.epoch || (epoch === trimmed.epoch && position <= trimmed.position);
   }
@@ -119,12 +112,16 @@ export class ParkedTable {
   }
 
   #recordOf(row: Row): StoredRow {
-    const place = [Number(row.stream), Number(row.epoch), String(row.position)] as const;
-    const { stream } = this.#streams.withId(place[0]).state;
-    const record = this.#record.get(...place);
-    if (!record) throw new Error(`the record at ${place[2]} of stream ${stream} is parked, but not in the journal`);
+    const { stream: id, epoch, position } = placeOf(row);
+    const { stream } = this.#streams.withId(id).state;
+    const record = this.#record.get(id, epoch, position);
+    if (!record) throw new Error(`the record at ${position} of stream ${stream} is parked, but not in the journal`);
     return storedRow(record, stream);
   }
+}
+
+function placeOf(row: Row): Place {
+  return { stream: Number(row.stream), epoch: Number(row.epoch), position: String(row.position) };
 }
 
 function parkedOf(row: Row, stream: string): Omit<ParkedMessage, 'record'> {

@@ -42,6 +42,9 @@ export interface Journal extends AsyncDisposable {
     options: { readonly startFrom: 'now' | 'oldest'; readonly atQuota: 'expire' | 'block' },
   ): Promise<RouteState>;
 
+  /** The route is no longer in the config: it holds nothing back any more, and its row is kept for 24 hours. */
+  closeRoute(route: RouteName): Promise<void>;
+
   settle(settlement: Settlement): Promise<void>;
 
   /** Parked messages of a route still to be delivered, in order; of one destination, or one key of it, if given. */

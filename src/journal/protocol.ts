@@ -53,9 +53,12 @@ export interface Changes {
       readonly route: RouteName;
       readonly startFrom: 'now' | 'oldest';
       readonly atQuota: 'expire' | 'block';
-      readonly now: number;
     };
-    result: RouteState;
+    /** `lost`: what retention deleted while the route was removed. */
+    result: {
+      readonly state: RouteState;
+      readonly lost: readonly { readonly stream: StreamName; readonly upTo: Cursor }[];
+    };
   };
   closeRoutes: { argument: { readonly keep: readonly RouteName[]; readonly now: number }; result: undefined };
   expire: {

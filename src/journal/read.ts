@@ -1,28 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Cursor, Position } from '../envelope/position.ts';
-import { checksum } from './append.ts';
-import { type PackedPage, packPage, type RecordRow, type StoredRow } from './packed-records.ts';
+import { type PackedPage, packPage, type StoredRow } from './packed-records.ts';
 import type { Calls } from './protocol.ts';
+import { RECORD_COLUMNS, storedRow } from './records.ts';
 import type { Streams } from './streams.ts';
 import { visibleEnd } from './watermark.ts';
-
-type Row = Record<string, unknown>;
-
-export const RECORD_COLUMNS = 'epoch, position, kind, origin, appended_at, crc, key, attributes, data';
-
-/** A row of `RECORD_COLUMNS`, checked against its checksum. */
-export function storedRow(row: Row, stream: string): StoredRow {
-  const record: RecordRow = {
-    position: String(row.position),
-    kind: String(row.kind),
-    origin: String(row.origin),
-    key: String(row.key),
-    attributes: String(row.attributes),
-    data: row.data instanceof Uint8Array ? row.data : new Uint8Array(),
-  };
-  const intact = checksum(record) === row.crc;
-  return { ...record, stream, epoch: Number(row.epoch), appendedAt: Number(row.appended_at), intact };
-}
 
 export class Reader {
   readonly #streams: Streams;
@@ -53,8 +34,4 @@ export class Reader {
     }
     return packPage(rows);
   }
-}
-
-export function cursorOf(row: Row): Cursor {
-  return { epoch: Number(row.epoch), position: row.position as Position };
 }

@@ -7,9 +7,10 @@ import {
   positionOf,
   type StreamName,
 } from '../envelope/position.ts';
+import { Lag } from './lag.ts';
 import type { Changes } from './protocol.ts';
-import { cursorOf } from './read.ts';
 import type { RouteName, RouteState } from './record.ts';
+import { cursorOf, type Records } from './records.ts';
 import { Refused, type Stream, type Streams } from './streams.ts';
 import { visibleEnd } from './watermark.ts';
 
@@ -27,6 +28,7 @@ export class Routes {
   /** What the running daemon has opened, and the policy of each, by the route's id. */
   readonly policies = new Map<number, 'expire' | 'block'>();
   readonly #streams: Streams;
+  readonly #records: Records;
   readonly #byName;
   readonly #all;
   readonly #insert;
@@ -36,12 +38,13 @@ export class Routes {
   readonly #cursors;
   readonly #cursor;
   readonly #move;
-  readonly #newest;
   readonly #lowest;
-  readonly #behind;
+  readonly #lag: Lag;
 
-  constructor(db: DatabaseSync, streams: Streams) {
-    this.#streams = streams;
+  constructor(db: DatabaseSync, tables: { readonly streams: Streams; readonly records: Records }) {
+    this.#streams = tables.streams;
+    this.#records = tables.records;
+    this.#lag = new Lag(db, tables.streams);
     this.#byName = db.prepare('SELECT * FROM routes WHERE name = ?');
     this.#all = db.prepare('SELECT * FROM routes ORDER BY id');
     this.#insert = db.prepare('INSERT INTO routes (name) VALUES (?)');
@@ -59,13 +62,6 @@ export class Routes {
       `SELECT c.epoch, c.position FROM routes r LEFT JOIN cursors c ON c.route = r.id AND c.stream = ?
        WHERE r.closed_at IS NULL ORDER BY c.epoch, c.position LIMIT 1`,
     );
-    this.#newest = db.prepare(
-      `SELECT epoch, position FROM records WHERE stream = ? AND (epoch, position) <= (?, ?)
-       ORDER BY epoch DESC, position DESC LIMIT 1`,
-    );
-    this.#behind = db.prepare(
-      'SELECT count(*) AS count FROM records WHERE stream = ? AND (epoch, position) > (?, ?) AND (epoch, position) <= (?, ?)',
-    );
   }
 
   need(route: RouteName): number {
@@ -82,7 +78,9 @@ export class Routes {
     const lost = this.#streams.all().flatMap(({ id: stream, state, trimmed }) => {
       return compareCursors(this.cursor(id, stream), trimmed) < 0 ? [{ stream: state.stream, upTo: trimmed }] : [];
     });
-    return { state: this.#stateOf(this.#byName.get(route) ?? {}), lost };
+    const [state] = this.#statesOf(this.#byName.all(route));
+    if (!state) throw new Error(`route ${route} has no row`);
+    return { state, lost };
   }
 
   /** All but these hold nothing back any more. */
@@ -95,7 +93,7 @@ export class Routes {
   }
 
   all(): RouteState[] {
-    return this.#all.all().map((row) => this.#stateOf(row));
+    return this.#statesOf(this.#all.all());
   }
 
   /** Those that hold records back. */
@@ -136,21 +134,17 @@ export class Routes {
   #now({ id, state }: Stream): Cursor {
     const { epoch, rv } = state;
     const watermark = { epoch, position: rv === undefined ? ('' as Position) : positionOf(rv) };
-    const end = visibleEnd(state);
-    const row = this.#newest.get(id, end.epoch, end.position);
-    const newest = row ? cursorOf(row) : ORIGIN;
+    const newest = this.#records.newest(id, visibleEnd(state)) ?? ORIGIN;
     return compareCursors(newest, watermark) > 0 ? newest : watermark;
   }
 
-  /** Of the index alone, so that a million takes some tens of milliseconds. */
-  #lag(route: number): number {
-    return this.#streams.all().reduce((sum, { id, state }) => {
-      const [from, end] = [this.cursor(route, id), visibleEnd(state)];
-      return sum + Number(this.#behind.get(id, from.epoch, from.position, end.epoch, end.position)?.count);
-    }, 0);
+  #statesOf(rows: readonly Row[]): RouteState[] {
+    const ids = rows.map((row) => Number(row.id));
+    const lags = this.#lag.of(ids, (route, stream) => this.cursor(route, stream));
+    return rows.map((row) => this.#stateOf(row, lags.get(Number(row.id)) ?? 0));
   }
 
-  #stateOf(row: Row): RouteState {
+  #stateOf(row: Row, lag: number): RouteState {
     const id = Number(row.id);
     const cursors = new Map<StreamName, Cursor>();
     for (const cursor of this.#cursors.all(id)) {
@@ -170,7 +164,7 @@ export class Routes {
       cursors,
       counters: { read, delivered, filtered, limited, dead, expired },
       pending: Number(this.#pending.get(id)?.count),
-      lag: this.#lag(id),
+      lag,
       replays,
     };
   }

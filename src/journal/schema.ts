@@ -58,8 +58,9 @@ const TABLES = `
     stream INTEGER NOT NULL,
     epoch INTEGER NOT NULL,
     position TEXT NOT NULL,
-    PRIMARY KEY (route, stream)
+    PRIMARY KEY (stream, route)
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX cursors_route ON cursors (route);
 
   CREATE TABLE receipts (
     stream INTEGER NOT NULL,

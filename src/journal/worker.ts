@@ -24,10 +24,10 @@ function answer(call: Call): unknown {
   return file.answer(call);
 }
 
-function open({ path, sync }: Calls['open']['argument']): Calls['open']['result'] {
+function open({ path, sync, maxBytes }: Calls['open']['argument']): Calls['open']['result'] {
   const db = openDatabase(path, sync);
   if (!db) return { kind: 'busy' };
-  file = new JournalFile(db, path);
+  file = new JournalFile(db, { path, maxBytes });
   return file.opened();
 }
 

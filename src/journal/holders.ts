@@ -1,0 +1,131 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { type Cursor, compareCursors } from '../envelope/position.ts';
+import type { ParkedTable } from './parked.ts';
+import type { Holder, TrimResult } from './protocol.ts';
+import { cursorOf, type Records } from './records.ts';
+import type { HoldingRoute, Routes } from './routes.ts';
+import { ROUTE_GAPS, type Stream, type Streams } from './streams.ts';
+import { visibleEnd } from './watermark.ts';
+
+interface Tables {
+  readonly streams: Streams;
+  readonly routes: Routes;
+  readonly records: Records;
+  readonly parked: ParkedTable;
+}
+
+/** Something that holds the journal's oldest records: a route's cursor, its parked messages, or the dead letters. */
+interface Hold {
+  readonly appendedAt: number;
+  readonly find: () => Pick<TrimResult, 'steps' | 'deadLetters' | 'holders'>;
+}
+
+/** Dead letters that one step deletes. */
+const STEP = 250;
+
+/**
+ * When the journal is full and nothing lies behind all cursors: who holds the oldest record, and what must be let go of
+ * to free about a tenth. The age of the records decides, so that a route which lags by seconds never pays for one whose
+ * broker has been away for a day.
+ */
+export class Holders {
+  readonly #tables: Tables;
+  readonly #first;
+  readonly #nth;
+  readonly #oldestParked;
+  readonly #nthParked;
+  readonly #deadCount;
+  readonly #oldestDead;
+  readonly #dead;
+
+  constructor(db: DatabaseSync, tables: Tables) {
+    this.#tables = tables;
+    const range = 'FROM records WHERE stream = ? AND (epoch, position) > (?, ?) AND (epoch, position) <= (?, ?)';
+    const order = 'ORDER BY epoch, position LIMIT 1';
+    this.#first = db.prepare(`SELECT epoch, position, appended_at ${range} ${order}`);
+    this.#nth = db.prepare(`SELECT epoch, position ${range} ${order} OFFSET ?`);
+    const joined = 'FROM parked p JOIN records r USING (stream, epoch, position)';
+    this.#oldestParked = db.prepare(
+      `SELECT p.stream, r.appended_at ${joined} JOIN streams s ON s.id = p.stream
+       WHERE p.route = ? AND p.state <> 'dead' AND s.name <> ? ORDER BY p.id LIMIT 1`,
+    );
+    this.#nthParked = db.prepare(
+      `SELECT epoch, position FROM parked INDEXED BY parked_place
+       WHERE stream = ? AND route = ? AND state <> 'dead' ${order} OFFSET ?`,
+    );
+    this.#deadCount = db.prepare("SELECT count(*) AS count FROM parked WHERE state = 'dead'");
+    this.#oldestDead = db.prepare(`SELECT r.appended_at ${joined} WHERE p.state = 'dead' ORDER BY p.id LIMIT 1`);
+    this.#dead = db.prepare(`SELECT id, route FROM parked WHERE state = 'dead' ORDER BY id LIMIT ${STEP}`);
+  }
+
+  /** `tenth`: about how many records must go. */
+  find(tenth: number): TrimResult {
+    const routes = this.#tables.routes.holding();
+    const holds = [
+      ...this.#tables.streams.all().flatMap((stream) => this.#byCursors(stream, routes, tenth)),
+      ...routes.flatMap((route) => this.#byParked(route, tenth)),
+      ...this.#byDeadLetters(tenth),
+    ];
+    const [oldest] = holds.sort((a, b) => a.appendedAt - b.appendedAt);
+    return { states: [], steps: 0, deadLetters: 0, holders: [], ...oldest?.find() };
+  }
+
+  #byCursors(stream: Stream, routes: readonly HoldingRoute[], tenth: number): Hold[] {
+    const { id, state, trimmed } = stream;
+    const visible = visibleEnd(state);
+    const row = this.#first.get(id, trimmed.epoch, trimmed.position, visible.epoch, visible.position);
+    if (!row) return [];
+    return [
+      { appendedAt: Number(row.appended_at), find: () => nothingBut(this.#cursorHolders(stream, routes, tenth)) },
+    ];
+  }
+
+  /** Who has not read the stream's oldest record. As far as a route that must not lose anything has come, and no farther. */
+  #cursorHolders(stream: Stream, routes: readonly HoldingRoute[], tenth: number): Holder[] {
+    const visible = visibleEnd(stream.state);
+    const { epoch, position } = stream.trimmed;
+    const first = this.#first.get(stream.id, epoch, position, visible.epoch, visible.position);
+    const nth = this.#nth.get(stream.id, epoch, position, visible.epoch, visible.position, tenth);
+    const cursors = routes.map((route) => ({ ...route, cursor: this.#tables.routes.cursor(route.id, stream.id) }));
+    const safe = cursors.filter(({ atQuota }) => atQuota !== 'expire').map(({ cursor }) => cursor);
+    const newest = nth ? cursorOf(nth) : this.#tables.records.newest(stream.id, visible);
+    const upTo = lowest([newest ?? visible, ...safe]);
+    const behind = cursors.filter(({ cursor }) => first && compareCursors(cursor, cursorOf(first)) < 0);
+    const firm = behind.filter(({ atQuota }) => atQuota !== 'expire');
+    return (firm.length > 0 ? firm : behind).map(({ route, atQuota }) => {
+      return { route, atQuota, stream: stream.state.stream, upTo };
+    });
+  }
+
+  #byParked({ id, route, atQuota }: HoldingRoute, tenth: number): Hold[] {
+    const row = this.#oldestParked.get(id, ROUTE_GAPS);
+    if (!row) return [];
+    const stream = this.#tables.streams.withId(Number(row.stream));
+    const find = () => {
+      const nth = this.#nthParked.get(stream.id, id, tenth);
+      const cursor = this.#tables.routes.cursor(id, stream.id);
+      const upTo = nth ? lowest([cursorOf(nth), cursor]) : cursor;
+      return nothingBut([{ route, atQuota, stream: stream.state.stream, upTo }]);
+    };
+    return [{ appendedAt: Number(row.appended_at), find }];
+  }
+
+  /** Only when there are so many that it helps: a few old ones are worth more than the room that they take. */
+  #byDeadLetters(tenth: number): Hold[] {
+    if (Number(this.#deadCount.get()?.count) < tenth) return [];
+    const find = () => {
+      const rows = this.#dead.all();
+      for (const { id, route } of rows) this.#tables.parked.remove(Number(route), Number(id));
+      return { steps: rows.length, deadLetters: rows.length, holders: [] };
+    };
+    return [{ appendedAt: Number(this.#oldestDead.get()?.appended_at), find }];
+  }
+}
+
+function nothingBut(holders: readonly Holder[]) {
+  return { steps: 0, deadLetters: 0, holders };
+}
+
+function lowest([first, ...others]: [Cursor, ...Cursor[]]): Cursor {
+  return others.reduce((low, cursor) => (compareCursors(cursor, low) < 0 ? cursor : low), first);
+}

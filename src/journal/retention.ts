@@ -1,0 +1,110 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { type Cursor, compareCursors, parseResourceVersion, type ResourceVersion } from '../envelope/position.ts';
+import type { Holders } from './holders.ts';
+import type { ParkedTable } from './parked.ts';
+import type { Changes, TrimResult, Usage } from './protocol.ts';
+import type { StreamState } from './record.ts';
+import { cursorOf, type Records } from './records.ts';
+import type { RemovedRoutes } from './removed-routes.ts';
+import type { Routes } from './routes.ts';
+import { higher, type Stream, type Streams } from './streams.ts';
+import { visibleEnd } from './watermark.ts';
+
+type Row = Record<string, unknown>;
+
+interface Tables {
+  readonly streams: Streams;
+  readonly routes: Routes;
+  readonly records: Records;
+  readonly parked: ParkedTable;
+  readonly removed: RemovedRoutes;
+  readonly holders: Holders;
+  readonly maxBytes: number;
+  readonly usage: () => Usage;
+}
+
+/** Rows that one step deletes at most: some milliseconds, so that no commit waits long for it. */
+const STEP = 256;
+
+/**
+ * Retention, one step a call: the oldest records first, when they lie behind the cursors of all routes and are old
+ * enough, or the quota is reached. A stream's `trimmed` is how far it has come; it passes over records that a parked
+ * message refers to, and those go with the last such message.
+ */
+export class Retention {
+  readonly #tables: Tables;
+  readonly #first;
+  readonly #next;
+
+  constructor(db: DatabaseSync, tables: Tables) {
+    this.#tables = tables;
+    const range = 'stream = ? AND (epoch, position) > (?, ?) AND (epoch, position) <= (?, ?)';
+    const order = 'ORDER BY epoch, position LIMIT';
+    this.#first = db.prepare(`SELECT epoch, position, appended_at FROM records WHERE ${range} ${order} 1`);
+    this.#next = db.prepare(`SELECT epoch, position, kind, appended_at FROM records WHERE ${range} ${order} ${STEP}`);
+  }
+
+  step({ before, now }: Changes['trim']['argument']): TrimResult {
+    const { removed, holders, records } = this.#tables;
+    const forgotten = removed.forget(now);
+    if (forgotten > 0) return done(forgotten);
+    const over = this.#isOver();
+    const stream = this.#oldest(over ? Number.POSITIVE_INFINITY : before);
+    if (stream) return this.#trim(stream, over ? Number.POSITIVE_INFINITY : before);
+    if (!over) return done(0);
+    const released = removed.release();
+    if (released > 0) return done(released);
+    return holders.find(Math.ceil(records.count / 10));
+  }
+
+  #isOver(): boolean {
+    return this.#tables.usage().bytes > this.#tables.maxBytes;
+  }
+
+  /** The stream whose oldest record that may go is older than the others', and than `before`. */
+  #oldest(before: number): Stream | undefined {
+    let found: { readonly stream: Stream; readonly appendedAt: number } | undefined;
+    for (const stream of this.#tables.streams.all()) {
+      const row = this.#first.get(...this.#range(stream));
+      const appendedAt = Number(row?.appended_at);
+      if (row && appendedAt < before && !(found && found.appendedAt <= appendedAt)) found = { stream, appendedAt };
+    }
+    return found?.stream;
+  }
+
+  /** Behind what is deleted already, up to where every route has been. */
+  #range({ id, state, trimmed }: Stream): [number, number, string, number, string] {
+    const lowest = this.#tables.routes.lowest(id);
+    const visible = visibleEnd(state);
+    const end = lowest && compareCursors(lowest, visible) < 0 ? lowest : visible;
+    return [id, trimmed.epoch, trimmed.position, end.epoch, end.position];
+  }
+
+  #trim(stream: Stream, before: number): TrimResult {
+    const { streams, records, parked } = this.#tables;
+    let { trimmed } = stream;
+    let floor = stream.state.floor;
+    let steps = 0;
+    for (const row of this.#next.all(...this.#range(stream))) {
+      if (Number(row.appended_at) >= before) break;
+      trimmed = cursorOf(row);
+      floor = higher(floor, versionOf(row, stream.history));
+      const place = { ...trimmed, stream: stream.id };
+      if (!parked.refersTo(place)) records.delete(place);
+      steps += 1;
+    }
+    const state: StreamState = { ...stream.state, floor };
+    streams.update({ ...stream, state, trimmed });
+    return { ...done(steps), states: [state] };
+  }
+}
+
+function done(steps: number): TrimResult {
+  return { steps, deadLetters: 0, states: [], holders: [] };
+}
+
+/** What raises the floor: a revision of the history that the API server still goes on with. */
+function versionOf(row: Row, history: number): ResourceVersion | undefined {
+  const { epoch, position }: Cursor = cursorOf(row);
+  return row.kind === 'event' && epoch >= history ? parseResourceVersion(position.slice(2)) : undefined;
+}
