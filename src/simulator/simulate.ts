@@ -1,0 +1,33 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { SCENARIOS } from './scenarios.ts';
+import { type Simulator, type SimulatorOptions, startSimulator } from './simulator.ts';
+
+export interface SimulateOptions extends SimulatorOptions {
+  /** Events a second, all the time; none unless said otherwise. */
+  readonly rate?: number;
+  /** Seconds from the start of one scenario to the start of the next, one after the other for ever; none without it. */
+  readonly cycleSeconds?: number;
+}
+
+/** Runs a simulated API server until the signal aborts; `onReady` is called once it can be reached. */
+export async function simulate(
+  options: SimulateOptions,
+  signal: AbortSignal,
+  onReady: (simulator: Simulator) => void = () => {},
+): Promise<void> {
+  await using simulator = await startSimulator(options);
+  onReady(simulator);
+  if (options.rate) simulator.start(simulator.load({ rate: options.rate, signal }));
+  if (options.cycleSeconds) simulator.start(cycle(simulator, options.cycleSeconds, signal));
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+}
+
+async function cycle(simulator: Simulator, seconds: number, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    for (const name of Object.keys(SCENARIOS)) {
+      simulator.start(simulator.play(name, { signal }));
+      await wait(seconds * 1000, undefined, { signal }).catch(() => {});
+      if (signal.aborted) return;
+    }
+  }
+}
