@@ -5,7 +5,7 @@ import type { KubeAddress } from './kube.ts';
 const Header = z.object({ header: z.object({ revision: z.string() }) });
 
 /** One call of etcd's JSON gateway. Its integers are strings, its keys and values base64. */
-export async function etcdCall(kube: KubeAddress, path: string, message: unknown): Promise<unknown> {
+async function etcdCall(kube: KubeAddress, path: string, message: unknown): Promise<unknown> {
   const { statusCode, body } = await request(`${etcdEndpoint(kube)}${path}`, {
     method: 'POST',
     body: JSON.stringify(message),

@@ -100,7 +100,7 @@ export function coreEvent(
 }
 
 /** An Event as client-go's tools/events writes it, in a series and with a related object. */
-export function seriesEvent(
+function seriesEvent(
   name: string,
   { namespace, ...fields }: { namespace: string; [field: string]: unknown },
 ): NewEvent {

@@ -17,7 +17,7 @@ export interface KafkaAddress {
   readonly tls?: KafkaLogin & { readonly ca: string };
 }
 
-export interface KafkaLogin {
+interface KafkaLogin {
   readonly bootstrap: string;
   readonly username: string;
   readonly password: string;

@@ -61,7 +61,7 @@ export async function startKube(options: KubeOptions = {}): Promise<KubeBackend>
 }
 
 /** A binary that somebody names, or ours, which takes minutes to build the first time. */
-export async function kubeApiserver(): Promise<string> {
+async function kubeApiserver(): Promise<string> {
   return process.env.KUBE_APISERVER ?? goProgram(KUBE_APISERVER);
 }
 

@@ -71,6 +71,7 @@ export async function goProgram(program: GoProgram): Promise<string> {
   const path = await goProgramPath(program);
   if (await exists(path)) return path;
   await mkdir(cache, { recursive: true });
+  process.stdout.write(`building ${program.module}/${program.folder}, once; kube-apiserver takes ten minutes\n`);
   const fresh = `${path}.${process.pid}`;
   await command('go', ['build', '-o', fresh, `./${program.folder}`], join(here, program.module));
   await rename(fresh, path);

@@ -77,7 +77,7 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
   return handOver(scope, { address, program });
 }
 
-export async function mosquittoReady(url: string): Promise<void> {
+async function mosquittoReady(url: string): Promise<void> {
   const client = await connectAsync(url, { reconnectPeriod: 0, connectTimeout: 5_000 }, false);
   await client.endAsync();
 }

@@ -21,7 +21,7 @@ export interface TruthRevision {
 }
 
 /** Whatever the writer left out is empty. */
-export interface InvolvedObject {
+interface InvolvedObject {
   readonly apiVersion: string;
   readonly kind: string;
   readonly namespace: string;
