@@ -61,7 +61,7 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
     .command('demo')
     .description('the whole thing on this machine, with a simulated cluster: nothing to install')
     .option('--for <duration>', 'stop after so long, such as 10s or 2m', seconds)
-    .option('--rate <events>', 'Events a second', positive, 2)
+    .option('--rate <events>', 'so many Events a second, instead of what happens in a cluster now and then', positive)
     .option('--port <port>', 'where the embedded MQTT broker listens', portNumber, 1883)
     .option('--json', 'end with one JSON line that counts what was lost: nothing')
     .action(async (options) => {
@@ -75,7 +75,7 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
     .description('only the simulated cluster: an API server with Events, for integration tests')
     .option('--host <address>', 'the address to listen on', '127.0.0.1')
     .option('--port <port>', 'the port to listen on', portNumber, 8001)
-    .option('--rate <events>', 'Events a second, all the time', positive, 1)
+    .option('--rate <events>', 'so many Events a second, instead of one scenario after the other', positive)
     .action(async (options) => {
       const { simulateCluster } = await import('./simulate.ts');
       await simulateCluster(options, terminal, signals().stop);
