@@ -50,6 +50,8 @@ export class Pace {
 
   /** Nothing passes: returns in how many milliseconds the next probe is due. */
   stop(verdict: Verdict, now: number): number {
+    // The rest of what was under way when it stopped says nothing new.
+    if (this.#stopped && now < this.#probeAt) return this.#probeAt - now;
     this.#stopped = verdict;
     const ms = backoffMs(this.#probes++, { firstMs: 1_000, maxMs: 30_000 });
     this.#probeAt = now + ms;

@@ -42,6 +42,8 @@ export class Lane {
     this.flowing = false;
     this.#passed = false;
     this.after = 0;
+    // The other probes of the same round say nothing new.
+    if (now < this.probeAt) return this.probeAt - now;
     const ms = Math.max(askedMs, backoffMs(this.#probes++, { firstMs: 1_000, maxMs: 30_000 }));
     this.probeAt = now + ms;
     return ms;
