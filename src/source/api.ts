@@ -130,9 +130,15 @@ class Connection implements EventsApi {
     const { metadata, items } = fieldsOf(jsonIn(text));
     const { resourceVersion, continue: token } = fieldsOf(metadata);
     const rv = parseResourceVersion(resourceVersion);
-    if (typeof resourceVersion !== 'string' || !Array.isArray(items)) throw noList(this.#cluster, text);
+    if (typeof resourceVersion !== 'string') throw noList(this.#cluster, text);
     if (rv === undefined) throw new UnorderedError(resourceVersion);
-    return { rv, items, token: typeof token === 'string' && token !== '' ? token : undefined, bytes: text.length };
+    // An empty list of metadata comes with `items: null`.
+    return {
+      rv,
+      items: Array.isArray(items) ? items : [],
+      token: typeof token === 'string' && token !== '' ? token : undefined,
+      bytes: text.length,
+    };
   }
 
   #selector(): Record<string, string> {

@@ -1,0 +1,116 @@
+/** A source over the real journal, as the daemon wires it, that a test can stop and start again. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pino } from 'pino';
+import { envelopeOf } from '../../src/envelope/event.ts';
+import { gapRecord } from '../../src/envelope/gap.ts';
+import { ORIGIN, type StreamName } from '../../src/envelope/position.ts';
+import { openJournal } from '../../src/journal/open.ts';
+import type { Journal } from '../../src/journal/port.ts';
+import type { JournalRecord } from '../../src/journal/record.ts';
+import type { Cluster } from '../../src/source/cluster.ts';
+import { Source, type SourceOptions, type StreamStatus } from '../../src/source/source.ts';
+import { TIMING } from '../../src/source/stream.ts';
+
+export interface Logged {
+  readonly level: number;
+  readonly msg: string;
+}
+
+export interface RunningSource extends AsyncDisposable {
+  readonly journal: Journal;
+  readonly logged: readonly Logged[];
+  /** Of the first stream. */
+  readonly status: StreamStatus;
+  /** Rejects when the source does, else when the condition does not hold within 20 s. */
+  until(what: string, condition: () => boolean | Promise<boolean>): Promise<void>;
+  /** Everything that routes may read of the first stream, in order. */
+  records(): Promise<readonly JournalRecord[]>;
+  /** Its Events by `<uid>.<resourceVersion>`, and its gap records. */
+  ids(): Promise<ReadonlySet<string>>;
+  gaps(): Promise<readonly GapData[]>;
+}
+
+export interface GapData {
+  readonly cause: string;
+  readonly from?: string;
+  readonly to: string;
+  readonly recovered: number;
+}
+
+type Options = { readonly cluster: Cluster; readonly streams: readonly string[] } & Partial<
+  Omit<SourceOptions, 'cluster' | 'streams' | 'journal'>
+>;
+
+export async function temporaryJournal(): Promise<{ path: string } & AsyncDisposable> {
+  const directory = await mkdtemp(join(tmpdir(), 'kube-fanout-source-'));
+  const path = join(directory, 'journal.db');
+  return { path, [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) };
+}
+
+/** Disposing of it stops the source as SIGTERM would, and closes the journal. */
+export async function startSource(path: string, { streams, timing, ...options }: Options): Promise<RunningSource> {
+  const logged: Logged[] = [];
+  const log = pino({ base: null }, { write: (line: string) => void logged.push(JSON.parse(line)) });
+  const silent = pino({ level: 'silent' });
+  const limits = { retainMs: 3_600_000, maxBytes: 2 ** 30, sync: 'normal' } as const;
+  const journal = await openJournal({ path, cluster: 'test', log: silent, ...limits });
+  const stop = new AbortController();
+  const names = streams.map((name) => name as StreamName);
+  const source = new Source({
+    journal,
+    streams: names,
+    fieldSelector: undefined,
+    startFrom: 'oldest',
+    log,
+    userAgent: 'kube-fanout/test',
+    envelope: (object, origin) => envelopeOf(object, { cluster: 'test', origin, now: new Date() }),
+    gap: (gap) => gapRecord({ ...gap, cluster: 'test', now: new Date() }),
+    timing: timing ?? TIMING,
+    ...options,
+  });
+  const running = source.run(stop.signal);
+  const failed = running.then(() => new Promise<never>(() => {}));
+  const [first] = names;
+  const [status] = source.status;
+  if (first === undefined || status === undefined) throw new Error('a source without a stream');
+  const records = async () => {
+    const all: JournalRecord[] = [];
+    for (let after = ORIGIN; ; ) {
+      const page = await journal.read(first, after, { records: 1000, bytes: 64 * 2 ** 20 });
+      const last = page.at(-1);
+      if (last === undefined) return all;
+      all.push(...page);
+      after = { epoch: last.epoch, position: last.position };
+    }
+  };
+  const dispose = async () => {
+    stop.abort();
+    await running.finally(() => journal[Symbol.asyncDispose]());
+  };
+  return {
+    journal,
+    logged,
+    status,
+    records,
+    until: (what, condition) => Promise.race([failed, until(what, condition)]),
+    ids: async () =>
+      new Set((await records()).filter(({ kind }) => kind === 'event').map(({ attributes }) => attributes.id)),
+    gaps: async () => (await records()).filter(({ kind }) => kind === 'gap').map(({ data }) => gapIn(data)),
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+function gapIn(data: Uint8Array): GapData {
+  return JSON.parse(Buffer.from(data).toString()).gap;
+}
+
+async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`not within 20 s: ${what}`);
+    await sleep(20);
+  }
+}
