@@ -7,6 +7,7 @@
  */
 import type { Logger } from 'pino';
 import type { ServedBroker } from './adapter.ts';
+import type { Clock } from './clock.ts';
 import type { BrokerConfig, Config } from './config/config.ts';
 import { type RouteStatus, RouteWorker } from './delivery/route-worker.ts';
 import { envelopeOf } from './envelope/event.ts';
@@ -25,8 +26,7 @@ export interface DaemonOptions {
   readonly config: Config;
   readonly cluster: Cluster;
   readonly log: Logger;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly version: string;
 }
 
@@ -115,7 +115,7 @@ function routeOf(config: RouteConfig, { options, journal, served }: Wiring): Run
     create: () => type.create(inside?.options ?? own, config.options, context),
     journal,
     log,
-    now: options.now,
+    clock: options.clock,
   });
   return {
     broker: config.broker,
@@ -154,7 +154,7 @@ function brokerOf(config: Config, name: string): BrokerConfig {
   return broker;
 }
 
-function sourceOptions({ config, cluster, log, now, version }: DaemonOptions, journal: Journal) {
+function sourceOptions({ config, cluster, log, clock, version }: DaemonOptions, journal: Journal) {
   const { namespaces, fieldSelector, startFrom } = config.source;
   return {
     cluster,
@@ -165,8 +165,8 @@ function sourceOptions({ config, cluster, log, now, version }: DaemonOptions, jo
     log: log.child({ part: 'source' }),
     userAgent: `kube-fanout/${version}`,
     envelope: (object: unknown, origin: 'live' | 'backfill') =>
-      envelopeOf(object, { cluster: config.cluster, origin, now: new Date(now()) }),
+      envelopeOf(object, { cluster: config.cluster, origin, now: new Date(clock.wall()) }),
     gap: (gap: Omit<Parameters<typeof gapRecord>[0], 'cluster' | 'now'>) =>
-      gapRecord({ ...gap, cluster: config.cluster, now: new Date(now()) }),
+      gapRecord({ ...gap, cluster: config.cluster, now: new Date(clock.wall()) }),
   };
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { adapterTypes } from '../../adapters/registry.ts';
+import { systemClock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig, readConfigFile } from '../config/load.ts';
 import { renderDiagnostics } from '../config/render.ts';
@@ -32,7 +33,7 @@ export async function run(options: RunOptions, terminal: Terminal, { stop, kill 
     { version: VERSION, cluster: config.cluster, server: cluster.server.href, from: cluster.describe },
     'starting',
   );
-  const daemon = await start({ config, cluster, log, now: () => Date.now(), version: VERSION }, { stop, kill });
+  const daemon = await start({ config, cluster, log, clock: systemClock, version: VERSION }, { stop, kill });
   for (const [name, { address }] of daemon.served) {
     terminal.say(`Broker ${name}: ${address}   try: mosquitto_sub -h 127.0.0.1 -p ${new URL(address).port} -t '#' -v`);
   }

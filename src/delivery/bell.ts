@@ -13,14 +13,12 @@ export class Bell {
 
   readonly #alarms = new Set<NodeJS.Timeout>();
 
+  /** Not before that: a timer may fire a fraction of a millisecond early, and the ring would find nothing due. */
   ringIn(ms: number): void {
-    const alarm = setTimeout(
-      () => {
-        this.#alarms.delete(alarm);
-        this.ring();
-      },
-      Math.max(1, ms),
-    );
+    const alarm = setTimeout(() => {
+      this.#alarms.delete(alarm);
+      this.ring();
+    }, Math.ceil(ms) + 1);
     this.#alarms.add(alarm);
   }
 

@@ -33,7 +33,7 @@ export interface Entry {
   readonly parked: ParkedRow | undefined;
   /** Set once; an outcome that comes later, as after a quota has let go of the entry, changes nothing. */
   effect: Effect | 'dropped' | undefined;
-  /** Failed attempts in a row, and when the first of them was, in milliseconds since 1970. */
+  /** Failed attempts in a row, and when the first of them was, by the steady clock. */
   failures: number;
   failedSince: number | undefined;
   /** Verdicts of the broker that it can never pass, and the era of its destination (judge.ts) of the last one. */

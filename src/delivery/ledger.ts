@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Capabilities, Outcome, Receipt } from '../adapter.ts';
+import type { Clock } from '../clock.ts';
 import type { Cursor, StreamName } from '../envelope/position.ts';
 import type { JournalRecord, ParkedMessage, Settlement } from '../journal/record.ts';
 import type { Route } from '../routing/route.ts';
@@ -22,7 +23,7 @@ export interface LedgerOptions {
   readonly window: WindowLimit;
   readonly bell: Bell;
   readonly log: Logger;
-  readonly now: () => number;
+  readonly clock: Clock;
 }
 
 /**
@@ -76,8 +77,8 @@ export class Ledger {
 
   /** A record that the route has just read. */
   admit(record: JournalRecord): void {
-    const { route, now } = this.#options;
-    const decision = route.decide(record, now());
+    const { route, clock } = this.#options;
+    const decision = route.decide(record, clock.wall());
     if (decision.kind === 'filtered' || decision.kind === 'expired') {
       this.#window.skip(record.stream, { epoch: record.epoch, position: record.position }, decision.kind);
       return;
@@ -93,7 +94,7 @@ export class Ledger {
 
   /** What may be sent now, given how many batches are under way; empty when nothing may. */
   nextBatch(underWay: number): readonly Entry[] {
-    const { messages, parallelism } = this.#pace.limit(this.#options.now());
+    const { messages, parallelism } = this.#pace.limit(this.#options.clock.steady());
     if (underWay >= parallelism || messages === 0 || !this.#queues.hasReady) return [];
     return this.#queues.take({ messages, bytes: BATCH_BYTES, ordered: this.#options.capabilities.orderedBatches });
   }
@@ -142,7 +143,7 @@ export class Ledger {
 
   /** Rows of a lane, as it wanted them: back into the queues; without any, the lane is closed if it is drained. */
   load(lane: Lane, rows: readonly ParkedMessage[]): void {
-    const { route, bell, now } = this.#options;
+    const { route, bell, clock } = this.#options;
     if (rows.length === 0 && lane.loaded.size === 0 && !this.#window.willPark(lane.destination, lane.key)) {
       this.#lanes.close(lane);
     }
@@ -152,7 +153,7 @@ export class Ledger {
       else if (keys.has(row.key)) continue;
       keys.add(row.key);
       // What the journal parked itself, the gap of a quota, has not been given a destination yet.
-      const decision = row.destination === '' ? route.decide(record, now()) : undefined;
+      const decision = row.destination === '' ? route.decide(record, clock.wall()) : undefined;
       const place = decision?.kind === 'publish' ? decision : row;
       const parked = { id, destination: row.destination, key: row.key };
       const entry = entryOf(record, place, { route: route.name, replays: this.replays, parked });
@@ -187,7 +188,7 @@ export class Ledger {
   }
 
   #judged(batch: readonly Entry[], outcomes: readonly Outcome[]): void {
-    const now = this.#options.now();
+    const now = this.#options.clock.steady();
     outcomes.forEach((outcome, i) => {
       const entry = batch[i];
       if (entry === undefined || entry.effect !== undefined) return;
@@ -221,17 +222,17 @@ export class Ledger {
 
   #delivered(entry: Entry, receipt: Receipt): void {
     this.#parkedInARow = 0;
-    this.#settle(entry, { kind: 'delivered', receipt, at: this.#options.now() });
+    this.#settle(entry, { kind: 'delivered', receipt, at: this.#options.clock.wall() });
     this.#home(entry)?.passed();
   }
 
   /** Parks the message and everything behind it in its lane; or stops the route, where nothing of it gets through. */
   #park(entry: Entry, key: string | undefined, { verdict, waitMs }: { verdict: Verdict; waitMs: number }): void {
-    const { route, log, now, bell } = this.#options;
+    const { route, log, clock, bell } = this.#options;
     const { destination } = entry;
     const home = this.#home(entry);
     if (home) {
-      bell.ringIn(home.backOff(now(), waitMs));
+      bell.ringIn(home.backOff(clock.steady(), waitMs));
       for (const waiting of [entry, ...this.#queues.remove((other) => home.loaded.has(other))])
         home.loaded.delete(waiting);
       return;
@@ -241,12 +242,12 @@ export class Ledger {
     if (whole || this.#parkedInARow >= PARKED_BEFORE_STOP) {
       if (!this.#pace.stopped)
         log.error({ destination, ...verdict }, 'nothing gets through: the route waits and probes');
-      bell.ringIn(this.#pace.stop(verdict, now()));
+      bell.ringIn(this.#pace.stop(verdict, clock.steady()));
       return;
     }
     const lane = this.#lanes.open(destination, key, verdict);
     if (lane !== known) log.warn({ destination, key, ...verdict }, 'parked in the journal, and tried again for ever');
-    bell.ringIn(lane.backOff(now(), waitMs));
+    bell.ringIn(lane.backOff(clock.steady(), waitMs));
     this.#end(entry, verdict);
     for (const waiting of this.#queues.removeOf(lane.destination, lane.key)) {
       if (waiting.parked === undefined) this.#end(waiting, behind(lane));
@@ -260,10 +261,10 @@ export class Ledger {
   }
 
   #end(entry: Entry, { state, reason, detail }: Verdict): void {
-    const { log, now } = this.#options;
+    const { log, clock } = this.#options;
     if (state !== 'dead') this.#parkedInARow += 1;
     else log.warn({ id: entry.message.attributes.id, reason, detail }, 'dead letter: this message can never pass');
-    this.#settle(entry, { kind: 'parked', verdict: { state, reason, detail }, at: now() });
+    this.#settle(entry, { kind: 'parked', verdict: { state, reason, detail }, at: clock.wall() });
   }
 
   #settle(entry: Entry, effect: Effect): void {

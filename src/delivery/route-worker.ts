@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Adapter, Capabilities } from '../adapter.ts';
+import type { Clock } from '../clock.ts';
 import { type Cursor, compareCursors, ORIGIN, type StreamName } from '../envelope/position.ts';
 import type { Journal } from '../journal/port.ts';
 import type { Route } from '../routing/route.ts';
@@ -21,8 +22,7 @@ export interface RouteWorkerOptions {
   readonly create: () => Promise<Adapter>;
   readonly journal: Journal;
   readonly log: Logger;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly deadlines?: Deadlines;
   readonly window?: WindowLimit;
 }
@@ -207,11 +207,11 @@ export class RouteWorker {
 
   /** Brings parked messages back into the queues, and closes the lanes that hold none any more. */
   async #loadLanes(): Promise<boolean> {
-    const { route, journal, now } = this.#options;
+    const { route, journal, clock } = this.#options;
     if (this.#connection.state.kind !== 'up' || this.#ledger.stopped) return false;
     let loaded = false;
     for (const lane of this.#ledger.lanes) {
-      const wanted = lane.wants(now());
+      const wanted = lane.wants(clock.steady());
       if (wanted === 0) continue;
       const of = { destination: lane.destination, after: lane.after, ...(lane.key !== undefined && { key: lane.key }) };
       const rows = await journal.parked(route.name, of, wanted);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Adapter, ConnectionLost, type Message, type Outcome } from '../../src/adapter.ts';
+import { systemClock } from '../../src/clock.ts';
 import { RouteWorker } from '../../src/delivery/route-worker.ts';
 import type { ResourceVersion } from '../../src/envelope/position.ts';
 import { openJournal } from '../../src/journal/open.ts';
@@ -88,7 +89,7 @@ function start(name: string, broker: Broker) {
     create: broker.create,
     journal,
     log,
-    now: () => Date.now(),
+    clock: systemClock,
     deadlines: { connectMs: 1_000, publishMs: 200, closeMs: 200 },
   });
   const ended = worker.run(stop.signal, kill.signal);

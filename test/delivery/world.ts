@@ -1,6 +1,7 @@
 import pino from 'pino';
 import { expect, vi } from 'vitest';
 import type { Capabilities, Outcome } from '../../src/adapter.ts';
+import { systemClock } from '../../src/clock.ts';
 import { Bell } from '../../src/delivery/bell.ts';
 import type { Entry } from '../../src/delivery/entry.ts';
 import { Ledger } from '../../src/delivery/ledger.ts';
@@ -55,7 +56,7 @@ export class World {
       window: { records: 10, bytes: 1_000_000 },
       bell: new Bell(),
       log: pino({ level: 'silent' }),
-      now: () => Date.now(),
+      clock: systemClock,
     });
     for (const { destination, key, state } of this.journal.pending) {
       if (state !== 'dead') ledger.reopen(destination, key, state);
@@ -132,7 +133,7 @@ export class World {
 
   #loadLanes(): void {
     for (const lane of this.#ledger.lanes) {
-      const wanted = lane.wants(Date.now());
+      const wanted = lane.wants(systemClock.steady());
       if (wanted === 0) continue;
       const rows = this.journal.rows(lane.destination, lane.key, lane.after, wanted);
       this.#ledger.load(lane, rows);
