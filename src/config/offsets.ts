@@ -5,35 +5,40 @@
 import type { Scalar } from 'yaml';
 import type { Range } from './diagnostic.ts';
 
-/** Offsets into the file, one for each character of the node's text and one for its end. */
-export function offsetsOf(node: Scalar, value: string, source: string): readonly number[] {
+/** A range for each UTF-16 unit of the node's text, and an empty one for its end. */
+export function rangesOf(node: Scalar, value: string, source: string): readonly Range[] {
   const [start, end] = node.range ?? [0, 0];
   const quote = node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE';
   const block = node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED';
   let at = block ? source.indexOf('\n', start) + 1 : start + (quote ? 1 : 0);
-  const offsets: number[] = [];
-  for (const character of Array.from({ length: value.length }, (_, index) => value.charAt(index))) {
-    const place = next(character, at);
-    offsets.push(place[0]);
-    at = place[1];
+  const ranges: Range[] = [];
+  for (let index = 0; index < value.length; index++) {
+    const range = find(value.charAt(index), at);
+    ranges.push(range);
+    at = range[1];
   }
-  return [...offsets, at];
+  return [...ranges, [at, at]];
 
-  function next(character: string, from: number): Range {
+  /** The next place of a character, past what YAML skips: indentation, folded line breaks, continued lines. */
+  function find(character: string, from: number): Range {
     for (let place = from; place < end; place++) {
       const here = source.charAt(place);
-      if (node.type === 'QUOTE_DOUBLE' && here === '\\') {
-        const escaped = /\\(?:x..|u....|U.{8}|\r?\n[ \t]*|.)/sy;
-        escaped.lastIndex = place;
-        const length = escaped.exec(source)?.[0].length ?? 1;
-        if (source.charAt(place + 1).trim() !== '' || source.charAt(place + 1) === ' ') return [place, place + length];
-        place += length - 1;
-        continue;
-      }
       if (node.type === 'QUOTE_SINGLE' && here === "'") return [place, place + 2];
-      if (here === character || (character.trim() === '' && here.trim() === '')) return [place, place + 1];
-      if (here.trim() !== '') return [place, place];
+      if (node.type === 'QUOTE_DOUBLE' && here === '\\') {
+        ESCAPE.lastIndex = place;
+        const escaped = ESCAPE.exec(source)?.[0] ?? here;
+        if (!/^\\\r?\n/.test(escaped)) return [place, place + escaped.length];
+        place += escaped.length - 1;
+      } else if (here === character || (isSpace(here) && isSpace(character))) return [place, place + 1];
+      else if (!isSpace(here)) break;
     }
     return [Math.min(from, end), Math.min(from, end)];
   }
+}
+
+/** YAML 1.2, 5.7; a line break that is escaped takes the next line's indentation along. */
+const ESCAPE = /\\(?:x..|u....|U.{8}|\r?\n[ \t]*|.)/sy;
+
+function isSpace(character: string): boolean {
+  return character.trim() === '';
 }

@@ -1,6 +1,6 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, type Scalar, visit } from 'yaml';
 import type { Range } from './diagnostic.ts';
-import { offsetsOf } from './offsets.ts';
+import { rangesOf } from './offsets.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -45,10 +45,10 @@ export class Tree {
   rangeWithin(path: Path, [start, end]: Range, value: string): Range {
     const { node } = this.#find(path);
     if (!isScalar(node) || node.value !== value) return this.rangeOf(path);
-    const offsets = offsetsOf(node, value, this.#text);
-    const from = offsets[Math.min(start, value.length)] ?? 0;
-    const last = offsets[Math.min(Math.max(end - 1, start), value.length)] ?? from;
-    return [from, Math.max(from, last) + 1];
+    const ranges = rangesOf(node, value, this.#text);
+    const first = ranges[Math.min(start, value.length)] ?? [0, 0];
+    const last = ranges[Math.min(Math.max(end - 1, start), value.length)] ?? first;
+    return [first[0], Math.max(last[1], first[0] + 1)];
   }
 
   /** A plain text that is followed by a comment on its line, which may have been meant as a part of it. */
