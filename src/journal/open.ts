@@ -51,6 +51,7 @@ async function whenUnlocked(
       const owner = note.read() ?? 'another process';
       log.warn({ path, owner }, `the journal ${path} is locked by ${owner}: waiting until it lets go`);
     }
-    await delay(LOCKED_RETRY_MS, undefined, { signal });
+    // The next turn says why, if it was an abort.
+    await delay(LOCKED_RETRY_MS, undefined, { signal }).catch(() => {});
   }
 }

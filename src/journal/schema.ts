@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import type { Calls } from './protocol.ts';
 
 /** `kfan`, in the header of the file: what has another one is somebody else's database. */
 const APPLICATION_ID = 0x6b66616e;
@@ -94,8 +95,11 @@ const TABLES = `
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${VERSION};`;
 
+/** SQLite's default. The WAL counts towards the quota, so it is kept small when that is small, and to 16 MiB at most. */
+const PAGE_BYTES = 4_096;
+
 /** The open database, or undefined while another process holds it. Throws, in words for a person, when it is of no use. */
-export function openDatabase(path: string, sync: 'full' | 'normal'): DatabaseSync | undefined {
+export function openDatabase({ path, sync, maxBytes }: Calls['open']['argument']): DatabaseSync | undefined {
   refuseOldSqlite(process.versions.sqlite ?? '0');
   const db = new DatabaseSync(path, { enableDoubleQuotedStringLiterals: false });
   try {
@@ -103,8 +107,9 @@ export function openDatabase(path: string, sync: 'full' | 'normal'): DatabaseSyn
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;');
     const mode = db.prepare('PRAGMA journal_mode = WAL').get()?.journal_mode;
     if (mode !== 'wal') throw new Error(`${path}: SQLite cannot keep a WAL here (journal_mode stays ${mode})`);
-    db.exec(`PRAGMA synchronous = ${sync.toUpperCase()}; PRAGMA wal_autocheckpoint = 2000;
-      PRAGMA journal_size_limit = ${16 * 1024 * 1024};`);
+    const walPages = Math.round(Math.min(2_000, Math.max(64, maxBytes / 16 / PAGE_BYTES)));
+    db.exec(`PRAGMA synchronous = ${sync.toUpperCase()}; PRAGMA wal_autocheckpoint = ${walPages};
+      PRAGMA journal_size_limit = ${2 * walPages * PAGE_BYTES};`);
     db.exec('BEGIN IMMEDIATE');
     createTables(db, path);
     db.exec('COMMIT');

@@ -20,14 +20,15 @@ port?.on('message', ({ id, call }: { id: number; call: Call }) => {
 
 function answer(call: Call): unknown {
   if (call.kind === 'open') return open(call.argument);
-  if (!file) throw new Error('the journal is not open');
-  return file.answer(call);
+  if (file) return file.answer(call);
+  if (call.kind !== 'close') throw new Error('it is not open');
+  return undefined;
 }
 
-function open({ path, sync, maxBytes }: Calls['open']['argument']): Calls['open']['result'] {
-  const db = openDatabase(path, sync);
+function open(options: Calls['open']['argument']): Calls['open']['result'] {
+  const db = openDatabase(options);
   if (!db) return { kind: 'busy' };
-  file = new JournalFile(db, { path, maxBytes });
+  file = new JournalFile(db, options);
   return file.opened();
 }
 

@@ -1,0 +1,146 @@
+import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
+import { expect, test, vi } from 'vitest';
+import { appendLive, event, never, open, type Place, readAll, state, temporaryPlace, versions } from './fixture.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const APPENDER = fileURLToPath(new URL('./appender.ts', import.meta.url));
+const DISK_FULL = fileURLToPath(new URL('./disk-full.ts', import.meta.url));
+
+type Line = Readonly<Record<string, unknown>>;
+type Child = ChildProcessByStdio<null, Readable, null>;
+
+function start(command: string, args: readonly string[]): Child {
+  return spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+async function* linesOf(child: Child): AsyncGenerator<Line> {
+  for await (const line of createInterface({ input: child.stdout })) yield JSON.parse(line);
+}
+
+async function expectAllUpTo(place: Place, acknowledged: number): Promise<void> {
+  await using journal = await open(place);
+  const found = versions(await readAll(journal, undefined, 1_000));
+  expect(found.length).toBeGreaterThanOrEqual(acknowledged);
+  expect(found).toEqual(found.map((_, index) => String(index + 1)));
+  expect((await journal.streams())[0]?.rv).toBe(found.at(-1));
+}
+
+test('a daemon that is killed in the middle of its appends has lost nothing that was acknowledged', async () => {
+  await using place = await temporaryPlace();
+  for (const kills of [20, 37, 80]) {
+    const child = start(process.execPath, [APPENDER, place.path, 'normal']);
+    let acknowledged = 0;
+    let batches = 0;
+    for await (const line of linesOf(child)) {
+      if (typeof line.acknowledged !== 'number') continue;
+      acknowledged = line.acknowledged;
+      batches += 1;
+      if (batches === kills) child.kill('SIGKILL');
+    }
+    expect(acknowledged).toBeGreaterThan(0);
+    await expectAllUpTo(place, acknowledged);
+  }
+});
+
+test('a second daemon says whom it waits for, and takes over when the first one has died', async () => {
+  await using place = await temporaryPlace();
+  const child = start(process.execPath, [APPENDER, place.path, 'normal']);
+  await linesOf(child).next();
+  const waits = Promise.withResolvers<string>();
+  const log = pino({ level: 'warn' }, { write: waits.resolve });
+  const opening = open(place, { log });
+  const said = JSON.parse(await waits.promise);
+  expect(said).toMatchObject({ path: place.path, owner: expect.stringContaining(`pid ${child.pid} on `) });
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  await using journal = await opening;
+  await journal.append({ records: [], state: (await journal.streams())[0] ?? expect.unreachable() }, never);
+});
+
+test('a daemon that waits for the lock stops waiting when it is told to', async () => {
+  await using place = await temporaryPlace();
+  await using first = await open(place);
+  const controller = new AbortController();
+  const log = pino({ level: 'warn' }, { write: () => controller.abort(new Error('stop')) });
+  await expect(open(place, { log }, controller.signal)).rejects.toThrow('stop');
+  await appendLive(first, 1, 1);
+});
+
+test.for([
+  ['in its data', 'x-marks-the-spot', 'X'],
+  ['in its attributes', '"id":"uid.2"', '|'],
+])('a record damaged on the disk %s says so, and the others are read', async ([, spot = '', byte = '']) => {
+  await using place = await temporaryPlace();
+  await using before = await open(place);
+  const marked = { ...event(2), data: Buffer.from('{"note":"x-marks-the-spot"}') };
+  await before.append({ records: [event(1), marked, event(3)], state: state(3) }, never);
+  await before[Symbol.asyncDispose]();
+  const file = await readFile(place.path);
+  const at = file.indexOf(spot);
+  expect(file.indexOf(spot, at + 1)).toBe(-1);
+  file.write(byte, at);
+  await writeFile(place.path, file);
+  await using after = await open(place);
+  expect((await readAll(after)).map(({ intact }) => intact)).toEqual([true, false, true]);
+});
+
+test('what is no journal is refused in words, and left as it is', async () => {
+  await using place = await temporaryPlace();
+  await writeFile(place.path, 'This is a text file that somebody needs. '.repeat(100));
+  await expect(open(place)).rejects.toThrow(`${place.path}`);
+  await using other = await temporaryPlace();
+  const db = new DatabaseSync(other.path);
+  db.exec('CREATE TABLE somebody_elses (value)');
+  db.close();
+  await expect(open(other)).rejects.toThrow('not a kube-fanout journal');
+  await using newer = await temporaryPlace();
+  await (await open(newer))[Symbol.asyncDispose]();
+  const future = new DatabaseSync(newer.path);
+  future.exec('PRAGMA user_version = 99');
+  future.close();
+  await expect(open(newer)).rejects.toThrow('format 99');
+});
+
+const canMount = spawnSync('unshare', ['-Urm', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0;
+if (!canMount) process.stderr.write('SKIPPED: no tmpfs can be mounted here, so no disk can be filled for real\n');
+
+test.skipIf(!canMount)(
+  'on a full disk appends wait, and go on by themselves when there is room; nothing is lost',
+  async () => {
+    await using place = await temporaryPlace();
+    const script = `mount -t tmpfs -o size=8m tmpfs "$0" && exec "$1" "$2" "$0"`;
+    const child = start('unshare', ['-Urm', 'sh', '-c', script, place.directory, process.execPath, DISK_FULL]);
+    const lines: Line[] = [];
+    for await (const line of linesOf(child)) lines.push(line);
+    expect(lines).toEqual([
+      { full: true },
+      { waiting: true, rejected: 0 },
+      { settled: true },
+      { roomAgain: true },
+      { acknowledged: expect.any(Number), missing: 0, intact: true, balanced: true },
+    ]);
+  },
+);
+
+test('when the disk fails the journal says so once, takes nothing more, and the next start has all that was acknowledged', async () => {
+  await using place = await temporaryPlace();
+  // A limit on the size of files makes writes fail with EFBIG, which is as good as any I/O error.
+  const script = 'ulimit -f 4096; exec "$0" "$@"';
+  const child = start('sh', ['-c', script, process.execPath, APPENDER, place.path, 'normal']);
+  const lines: Line[] = [];
+  for await (const line of linesOf(child)) lines.push(line);
+  expect(lines.filter(({ level }) => level === 60)).toHaveLength(1);
+  expect(lines.find(({ failed }) => failed)).toEqual({ failed: expect.stringContaining('JournalFailed: the journal') });
+  expect(lines.at(-1)).toEqual({ again: 'JournalFailed' });
+  const acknowledged = Math.max(...lines.map((line) => Number(line.acknowledged ?? 0)));
+  expect(acknowledged).toBeGreaterThan(0);
+  await expectAllUpTo(place, acknowledged);
+});
