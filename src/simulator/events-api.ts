@@ -24,9 +24,13 @@ export interface EventRequest {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly ambush: Ambush | undefined;
-  /** The body, parsed; undefined when there is none. */
-  body(): Promise<unknown>;
+  /** The body, parsed; undefined when there is none. Throws 415 when it is of another media type. */
+  body(type: string): Promise<unknown>;
 }
+
+const JSON_TYPE = 'application/json';
+/** https://www.rfc-editor.org/rfc/rfc7396 */
+const PATCH_TYPE = 'application/merge-patch+json';
 
 /** Real servers close a watch that sets no time after 30 to 60 minutes. */
 const DEFAULT_WATCH_SECONDS = 1800;
@@ -63,7 +67,7 @@ export class EventsApi {
   ): Promise<Answer> {
     const shape = negotiate(request.request, path.group, 'object');
     if (request.verb === 'create' && name === undefined) {
-      return { code: 201, body: render(this.#writer.create(path, await request.body()), shape) };
+      return { code: 201, body: render(this.#writer.create(path, await request.body(JSON_TYPE)), shape) };
     }
     if (name === undefined) throw methodNotAllowed();
     switch (request.verb) {
@@ -73,15 +77,11 @@ export class EventsApi {
         return { code: 200, body: render(state, shape) };
       }
       case 'update': {
-        const { revision, created } = this.#writer.update(path, name, await request.body());
+        const { revision, created } = this.#writer.update(path, name, await request.body(JSON_TYPE));
         return { code: created ? 201 : 200, body: render(revision, shape) };
       }
       case 'patch': {
-        if (!request.request.headers['content-type']?.startsWith('application/merge-patch+json')) {
-          const message = 'a patch must be application/merge-patch+json';
-          throw new ApiError({ code: 415, reason: 'UnsupportedMediaType', message, details: {} });
-        }
-        return { code: 200, body: render(this.#writer.patch(path, name, await request.body()), shape) };
+        return { code: 200, body: render(this.#writer.patch(path, name, await request.body(PATCH_TYPE)), shape) };
       }
       case 'delete': {
         const { uid } = this.#writer.delete(path, name);
@@ -145,8 +145,12 @@ export function methodNotAllowed(): ApiError {
   return new ApiError({ code: 405, reason: 'MethodNotAllowed', message, details: {} });
 }
 
-/** What the body of a request holds. Throws 400 on what is not JSON, and 413 on too much of it. */
-export async function readJson(request: IncomingMessage): Promise<unknown> {
+/** What the body of a request holds. Throws 400 on what is not JSON, 413 on too much of it, and 415 on another type. */
+export async function readJson(request: IncomingMessage, type?: string): Promise<unknown> {
+  if (type !== undefined && request.headers['content-type']?.split(';')[0]?.trim() !== type) {
+    const message = `the body of the request was in an unknown format - accepted media types include: ${type}`;
+    throw new ApiError({ code: 415, reason: 'UnsupportedMediaType', message });
+  }
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request) {

@@ -43,7 +43,7 @@ export function parseListOptions(query: URLSearchParams, group: Group, watch: bo
     exact: match === 'Exact' || (match === '' && limit > 0 && resourceVersion > 0),
     timeoutSeconds,
     sendInitialEvents: query.has('sendInitialEvents') ? isTrue(text('sendInitialEvents')) : undefined,
-    bookmarks: isTrue(text('allowWatchBookmarks')),
+    bookmarks: isTrue(query.get('allowWatchBookmarks')),
   };
 }
 

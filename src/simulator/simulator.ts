@@ -158,7 +158,7 @@ export class Simulator implements AsyncDisposable {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<Answer | undefined> {
     const { pathname: path, searchParams: query } = new URL(request.url ?? '/', 'http://simulator');
     const { method = 'GET' } = request;
-    const body = () => readJson(request);
+    const body = (type?: string) => readJson(request, type);
     const discovered = Object.hasOwn(DISCOVERY, path) ? DISCOVERY[path] : undefined;
     if (discovered !== undefined) {
       return { code: 200, body: typeof discovered === 'string' ? discovered : JSON.stringify(discovered) };
