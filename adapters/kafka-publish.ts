@@ -10,7 +10,7 @@ import { type Answer, type Refusal, sendInOrder, Verdicts } from './in-order.ts'
 import { ACK_TIMEOUT_MS, type KafkaClient } from './kafka-client.ts';
 import { isProtocolError, maybeAboutAnotherTopic, notStored, tooLargeFor, unwrap, verdictOf } from './kafka-outcome.ts';
 import { partitionOf } from './kafka-partition.ts';
-import { fitsAlone, inBatches, type KafkaRecord, toRecord } from './kafka-record.ts';
+import { fitsAlone, type KafkaRecord, recordBatches, toRecord } from './kafka-record.ts';
 import { UnderWay } from './under-way.ts';
 
 /** What a topic was when we looked. */
@@ -108,7 +108,7 @@ export class KafkaAdapter implements Adapter {
     const fitting = verdicts.sound(records, (record) =>
       fitsAlone(record, maxBytes) ? undefined : tooLargeFor(place.topic, maxBytes),
     );
-    const batches = inBatches(fitting, maxBytes);
+    const batches = recordBatches(fitting, maxBytes);
     await sendInOrder({ batches, verdicts, send: (batch) => this.#send(place, batch) });
   }
 

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { attributeEntries, type Message, STRUCTURED_CONTENT_TYPE, structuredJson } from '../src/adapter.ts';
+import { inBatches } from './in-order.ts';
 
 /** A message as a Kafka record. */
 export interface KafkaRecord {
@@ -49,18 +50,7 @@ export function fitsAlone(record: KafkaRecord, maxBytes: number): boolean {
   return BATCH_HEADER_BYTES + recordBytes(record) <= maxBytes;
 }
 
-/** The records in their order, in batches that the broker takes. Each record must fit alone. */
-export function inBatches(records: readonly KafkaRecord[], maxBytes: number): KafkaRecord[][] {
-  const batches: KafkaRecord[][] = [];
-  let room = 0;
-  for (const record of records) {
-    const bytes = recordBytes(record);
-    if (bytes > room || batches.length === 0) {
-      batches.push([]);
-      room = maxBytes - BATCH_HEADER_BYTES;
-    }
-    batches.at(-1)?.push(record);
-    room -= bytes;
-  }
-  return batches;
+/** The records in their order, in record batches that the broker takes. Each record must fit alone. */
+export function recordBatches(records: readonly KafkaRecord[], maxBytes: number): KafkaRecord[][] {
+  return inBatches(records, recordBytes, { bytes: maxBytes - BATCH_HEADER_BYTES });
 }

@@ -1,6 +1,8 @@
 import type { AdapterType } from '../src/adapter.ts';
 import { kafka } from './kafka.ts';
 import { mqtt } from './mqtt.ts';
+import { nats } from './nats.ts';
+import { pubsub } from './pubsub.ts';
 import { stdout } from './stdout.ts';
 
 /**
@@ -9,4 +11,4 @@ import { stdout } from './stdout.ts';
  * Here the types of the options are forgotten. That is safe as long as `create` is only given what `brokerOptions` and
  * `routeOptions` of the same adapter have made.
  */
-export const adapterTypes: readonly AdapterType[] = [kafka, mqtt, stdout];
+export const adapterTypes: readonly AdapterType[] = [kafka, mqtt, nats, pubsub, stdout];

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fitsAlone, inBatches, type KafkaRecord, toRecord } from '../../adapters/kafka-record.ts';
+import { fitsAlone, type KafkaRecord, recordBatches, toRecord } from '../../adapters/kafka-record.ts';
 import { message } from '../contract/message.ts';
 
 const require = createRequire(import.meta.url);
@@ -31,7 +31,7 @@ test('no batch is over the limit of its topic, and no record is left out or chan
   await fc.assert(
     fc.asyncProperty(fc.array(record, { maxLength: 12 }), async (records) => {
       const fitting = records.filter((one) => fitsAlone(one, limit));
-      const batches = inBatches(fitting, limit);
+      const batches = recordBatches(fitting, limit);
       expect(batches.flat()).toEqual(fitting);
       for (const batch of batches) expect(await encoded(batch)).toBeLessThanOrEqual(limit);
     }),

@@ -11,7 +11,7 @@ import type { Message } from '../../src/adapter.ts';
 import { startKafka } from '../backends/kafka.ts';
 import type { DecodedEvent, Fault, Harness, Received } from './harness.ts';
 import { KafkaTopics } from './kafka-topics.ts';
-import { canStart } from './own-broker.ts';
+import { canStart, powerOver } from './own-broker.ts';
 import { adapterContract } from './suite.ts';
 
 async function kafkaHarness(): Promise<Harness> {
@@ -39,15 +39,7 @@ async function kafkaHarness(): Promise<Harness> {
     routes: { binary: { route: {} }, structured: { route: { mode: 'structured' } } },
     wrongPassword: { broker: await broker('wrong', secret), secret },
     address: login.bootstrap,
-    process: {
-      freeze: async () => program.pause(),
-      thaw: async () => program.resume(),
-      kill: () => program.kill(),
-      start: async () => {
-        await program.start();
-        await topics.haveLeaders();
-      },
-    },
+    process: powerOver(program, () => topics.haveLeaders()),
     faults: {
       'no-such-destination': fault('a topic that is not there', async () => `missing-${randomUUID()}`),
       'not-authorized': [
