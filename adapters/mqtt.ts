@@ -48,7 +48,10 @@ const SECURE = ['mqtts:', 'wss:'];
 
 const brokerUrl = z
   .url({ protocol: /^(mqtts?|wss?)$/, error: 'a URL such as mqtt://host:1883, mqtts://host:8883 or wss://host/mqtt' })
-  .refine((url) => new URL(url).username === '', 'the login does not belong into the URL: say username and password');
+  .refine(
+    (url) => (URL.parse(url)?.username ?? '') === '',
+    'the login does not belong into the URL: say username and password',
+  );
 
 const brokerOptions = z
   .strictObject({
@@ -60,7 +63,10 @@ const brokerOptions = z
     tls: tlsFiles.optional(),
   })
   .refine(({ username, password }) => password === undefined || username !== undefined, 'a password needs a username')
-  .refine(({ url, tls }) => tls === undefined || SECURE.includes(new URL(url).protocol), 'tls needs mqtts: or wss:');
+  .refine(
+    ({ url, tls }) => tls === undefined || SECURE.includes(URL.parse(url)?.protocol ?? ''),
+    'tls needs mqtts: or wss:',
+  );
 
 const routeOptions = z.strictObject({
   mode: z.enum(['binary', 'structured']).default('structured'),

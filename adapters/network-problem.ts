@@ -20,6 +20,10 @@ const PROBLEMS: Readonly<Record<string, string>> = {
 /** Why a connection could not be made or was lost, in words that complete "cannot reach HOST: …". */
 export function networkProblem(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const code = codeOf(error) ?? codeOf(error.cause) ?? '';
   return PROBLEMS[code] ?? (error.message || code || error.name);
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

@@ -1,0 +1,138 @@
+import {
+  JetStreamApiCodes,
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstream,
+  jetstreamManager,
+} from '@nats-io/jetstream';
+import { NoRespondersError, PermissionViolationError, TimeoutError } from '@nats-io/transport-node';
+import {
+  type Adapter,
+  ConnectionLost,
+  type Destination,
+  type Finding,
+  type Message,
+  type Outcome,
+} from '../src/adapter.ts';
+import { headerValue, type NatsMode, natsEvent, natsHeaders, payloadBytes } from './nats-event.ts';
+import type { NatsLink } from './nats-link.ts';
+import { held, notAuthorized, outcomeOfApiError, retry, tooLarge } from './nats-outcome.ts';
+import { natsSubject } from './nats-subject.ts';
+import { networkProblem } from './network-problem.ts';
+
+const PUBLISH_TIMEOUT_MS = 10_000;
+const LOOKUP_TIMEOUT_MS = 5_000;
+
+interface Sdk {
+  readonly client: JetStreamClient;
+  readonly manager: JetStreamManager;
+}
+
+/** Publishes into JetStream. What its errors mean is told in nats.ts. */
+export class JetStreamAdapter implements Adapter {
+  readonly #link: NatsLink;
+  readonly #mode: NatsMode;
+  #sdk: Sdk | undefined;
+  /** Under way: one question for all messages of a subject that nobody answered for. */
+  readonly #lookups = new Map<Destination, Promise<Outcome>>();
+
+  constructor(link: NatsLink, mode: NatsMode) {
+    this.#link = link;
+    this.#mode = mode;
+  }
+
+  async connect(signal: AbortSignal): Promise<void> {
+    const connection = await this.#link.connect(signal);
+    const client = jetstream(connection, { timeout: PUBLISH_TIMEOUT_MS });
+    // A login that may publish need not be allowed to ask about its account.
+    const manager = await jetstreamManager(connection, { timeout: LOOKUP_TIMEOUT_MS, checkAPI: false });
+    this.#sdk = { client, manager };
+  }
+
+  check(destinations: readonly Destination[], signal: AbortSignal): Promise<readonly Finding[]> {
+    const find = async (destination: Destination): Promise<Finding> => {
+      const refused = natsSubject.refuse(destination);
+      if (refused !== undefined) return { destination, problem: refused };
+      const found = await this.#streamOf(destination);
+      const problem = typeof found === 'object' && found.kind !== 'delivered' ? found.detail : undefined;
+      return { destination, problem };
+    };
+    return this.#link.underWay.run(() => Promise.all(destinations.map(find)), signal);
+  }
+
+  publish(batch: readonly Message[], signal: AbortSignal): Promise<readonly Outcome[]> {
+    return this.#link.underWay.run(() => Promise.all(batch.map((message) => this.#publish(message))), signal);
+  }
+
+  close(): Promise<void> {
+    return this.#link.close();
+  }
+
+  async #publish(message: Message): Promise<Outcome> {
+    const { destination, deduplicationId } = message;
+    const { headers, body } = natsEvent(message, this.#mode);
+    headers['Nats-Msg-Id'] = headerValue(deduplicationId);
+    const bytes = payloadBytes({ headers, body });
+    if (bytes > this.#link.maxPayload) return tooLarge(bytes, this.#link.maxPayload);
+    try {
+      const ack = await this.#connected.client.publish(destination, body, { headers: natsHeaders(headers) });
+      return { kind: 'delivered', receipt: { stream: ack.stream, seq: ack.seq, duplicate: ack.duplicate } };
+    } catch (error) {
+      return this.#verdict(error, destination);
+    }
+  }
+
+  async #verdict(error: unknown, subject: Destination): Promise<Outcome> {
+    const root = rootOf(error);
+    if (root instanceof JetStreamApiError) return outcomeOfApiError(root.code, root.message, subject);
+    if (root instanceof PermissionViolationError) return notAuthorized(subject);
+    if (root instanceof TimeoutError)
+      return retry('timeout')(`JetStream gave no answer for subject ${subject} in time.`);
+    if (root instanceof NoRespondersError) return this.#unanswered(subject);
+    throw new ConnectionLost(`A publish to NATS failed: ${networkProblem(root)}.`, { cause: error });
+  }
+
+  #unanswered(subject: Destination): Promise<Outcome> {
+    const ask = async () => {
+      const found = await this.#streamOf(subject);
+      if (typeof found === 'object') return found;
+      if (found === undefined) return held('no-such-destination')(`No stream seems to take subject ${subject}.`);
+      return retry('unavailable')(`Stream ${found} takes subject ${subject} but does not answer: has it a leader?`);
+    };
+    const lookup = this.#lookups.get(subject) ?? ask().finally(() => this.#lookups.delete(subject));
+    this.#lookups.set(subject, lookup);
+    return lookup;
+  }
+
+  /**
+   * The stream that takes the subject, or what to make of it when none does; undefined when this login may not ask.
+   * "No responders" alone may also mean that the stream has no leader or that all of JetStream is gone for the moment.
+   */
+  async #streamOf(subject: Destination): Promise<string | Outcome | undefined> {
+    try {
+      return await this.#connected.manager.streams.find(subject);
+    } catch (error) {
+      const root = rootOf(error);
+      if (root instanceof PermissionViolationError) return undefined;
+      if (root instanceof NoRespondersError) {
+        return retry('unavailable')(`JetStream does not answer for subject ${subject}: it starts, or is not enabled.`);
+      }
+      if (root instanceof JetStreamApiError && root.code === JetStreamApiCodes.StreamNotFound) {
+        const detail = `No stream takes subject ${subject}. Add one: nats stream add --subjects '${subject}' NAME`;
+        return held('no-such-destination')(detail);
+      }
+      return this.#verdict(error, subject);
+    }
+  }
+
+  get #connected(): Sdk {
+    if (!this.#sdk) throw new Error('used before connect');
+    return this.#sdk;
+  }
+}
+
+/** What happened, which nats.js wraps up to twice. */
+function rootOf(error: unknown): unknown {
+  return error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error;
+}
