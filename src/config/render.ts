@@ -11,7 +11,9 @@ export function renderDiagnostic(diagnostic: Diagnostic, { colour = false } = {}
     colour ? styleText(style, text, { validateStream: false }) : text;
   const gutter = ' '.repeat(String(line).length);
   const { text, from, width } = excerpt(diagnostic);
-  const rows = [`${paint('bold', `${file}:${line}:${column}:`)} ${paint('red', code)} ${message}`];
+  const rows = [
+    `${paint('bold', `${printable(file)}:${line}:${column}:`)} ${paint('red', code)} ${printable(message)}`,
+  ];
   if (text !== '') {
     rows.push(`  ${paint('dim', `${line} |`)} ${text}`);
     rows.push(`  ${paint('dim', `${gutter} |`)} ${' '.repeat(from)}${paint('red', '^'.repeat(width))}`);
