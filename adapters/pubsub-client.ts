@@ -37,7 +37,7 @@ export async function publisherClient({ projectId, endpoint, credentials }: PubS
   return new v1.PublisherClient({ ...config, 'grpc.use_local_subchannel_pool': 1 });
 }
 
-export function isEmulator(endpoint: URL): boolean {
+function isEmulator(endpoint: URL): boolean {
   return endpoint.protocol === 'http:';
 }
 

@@ -1,6 +1,5 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { kafka } from '../../adapters/kafka.ts';
 import { type Adapter, ConnectionLost } from '../../src/adapter.ts';
 import { backend } from '../backends/backend.ts';
+import { command } from '../backends/machine.ts';
 import { freePort } from '../backends/process.ts';
 import { KafkaTopics } from '../contract/kafka-topics.ts';
 import { keys, message } from '../contract/message.ts';
@@ -62,13 +62,13 @@ describe.skipIf(address === null)('the Kafka adapter', () => {
     const theirs = await topic(7);
     const messages = keys(40).map((key) => message({ destination: ours, key }));
     await (await connected()).publish(messages, never);
-    const lines = messages.map(({ key }) => `${key}\t1`).join('\n');
-    const kcat = spawn('kcat', ['-b', address.bootstrap, '-P', '-t', theirs, '-K', '\t', '-X', 'partitioner=murmur2']);
-    kcat.stdin.end(lines);
-    await once(kcat, 'exit');
+    const lines = await file(messages.map(({ key }) => `${key}\t1\n`).join(''));
+    const librdkafka = ['-X', 'partitioner=murmur2', '-K', '\t', '-l', lines];
+    await command('kcat', ['-b', address.bootstrap, '-P', '-t', theirs, ...librdkafka]);
     const partitions = async (name: string) => {
-      const { stdout } = await run('kcat', ['-b', address.bootstrap, '-C', '-t', name, '-e', '-q', '-f', '%p %k\n']);
-      return stdout.split('\n').sort();
+      const found = await command('kcat', ['-b', address.bootstrap, '-C', '-t', name, '-e', '-q', '-f', '%p %k\n']);
+      expect(found.split('\n')).toHaveLength(41);
+      return found.split('\n').sort();
     };
     expect(await partitions(ours)).toEqual(await partitions(theirs));
   });

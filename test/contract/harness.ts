@@ -42,7 +42,7 @@ export interface Fault {
   arrange(): Promise<Spoiler & AsyncDisposable>;
 }
 
-export interface Spoiler {
+interface Spoiler {
   /** The same message, as this fault hits it. */
   spoil(message: Message): Message;
 }

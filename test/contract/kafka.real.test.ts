@@ -1,14 +1,13 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { CloudEvent, Kafka as KafkaBinding } from 'cloudevents';
 import { Kafka, logLevel } from 'kafkajs';
 import { kafka } from '../../adapters/kafka.ts';
 import type { Message } from '../../src/adapter.ts';
 import { startKafka } from '../backends/kafka.ts';
+import { command } from '../backends/machine.ts';
 import type { DecodedEvent, Fault, Harness, Received } from './harness.ts';
 import { KafkaTopics } from './kafka-topics.ts';
 import { canStart, powerOver } from './own-broker.ts';
@@ -117,8 +116,7 @@ async function kcat(bootstrap: string, topic: string, count: number): Promise<re
   const deadline = Date.now() + 15_000;
   const args = ['-b', bootstrap, '-C', '-t', topic, '-o', 'beginning', '-e', '-q', '-J'];
   for (;;) {
-    const { stdout } = await promisify(execFile)('kcat', args, { maxBuffer: 64 << 20 });
-    const found = stdout.split('\n').filter((line) => line !== '');
+    const found = (await command('kcat', args)).split('\n').filter((line) => line !== '');
     if (found.length >= count) return found.map(parse);
     if (Date.now() > deadline) throw new Error(`${found.length} of ${count} messages in ${topic}`);
   }

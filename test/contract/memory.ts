@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type Adapter, type AdapterType, ConnectionLost, type Message, type Outcome } from '../../src/adapter.ts';
 import type { Fault, Harness, Received } from './harness.ts';
 
-export const PASSWORD = 'open-sesame';
+const PASSWORD = 'open-sesame';
 
 export class MemoryBroker {
   readonly topics = new Map<string, Received[]>();
