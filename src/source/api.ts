@@ -39,7 +39,15 @@ export interface EventsApi extends AsyncDisposable {
   /** At which resourceVersion the API server stands, told by the store itself. */
   probe(signal: AbortSignal): Promise<ResourceVersion>;
   list(options: { readonly token: string | undefined; readonly limit: number }, signal: AbortSignal): Promise<ListPage>;
-  watch(options: { readonly from: ResourceVersion; readonly seconds: number }, signal: AbortSignal): Promise<Watch>;
+  watch(options: WatchOptions, signal: AbortSignal): Promise<Watch>;
+}
+
+export interface WatchOptions {
+  readonly from: ResourceVersion;
+  /** How long the API server is asked to keep it open. */
+  readonly seconds: number;
+  /** What it may be silent beyond that before its socket counts as dead. */
+  readonly graceMs: number;
 }
 
 export interface EventsApiOptions {
@@ -58,8 +66,6 @@ const METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.
 const JSON_TYPE = 'application/json';
 /** The API server itself gives up after 60 s. */
 const ANSWER_TIMEOUT_MS = 65_000;
-/** What a watch may be silent beyond its own timeout before its socket counts as dead. */
-const SILENCE_GRACE_MS = 7_000;
 const KEEP_ALIVE_MS = 15_000;
 
 class Connection implements EventsApi {
@@ -88,7 +94,7 @@ class Connection implements EventsApi {
     return this.#listed({ query, accept: JSON_TYPE }, signal);
   }
 
-  async watch({ from, seconds }: { from: ResourceVersion; seconds: number }, signal: AbortSignal): Promise<Watch> {
+  async watch({ from, seconds, graceMs }: WatchOptions, signal: AbortSignal): Promise<Watch> {
     const query = {
       watch: '1',
       resourceVersion: from,
@@ -96,7 +102,7 @@ class Connection implements EventsApi {
       allowWatchBookmarks: 'true',
       ...this.#selector(),
     };
-    const silenceMs = seconds * 1000 + SILENCE_GRACE_MS;
+    const silenceMs = seconds * 1000 + graceMs;
     const { body } = await this.#get({ query, accept: JSON_TYPE, silenceMs }, signal);
     return { openedAt: performance.now(), [Symbol.asyncIterator]: () => this.#batches(body) };
   }

@@ -18,11 +18,15 @@ export interface Timing {
   readonly watchSeconds: number;
   /** A clean end before it says that the watch may never have begun. */
   readonly atOnceMs: number;
+  /** How long a watch may be silent beyond its own end before its socket counts as dead. */
+  readonly graceMs: number;
   /** How long a watch may be left unread. */
   readonly unreadMs: number;
+  /** What every wait after a failure is multiplied by: 1, but in a test that cannot wait. */
+  readonly waits: number;
 }
 
-export const TIMING: Timing = { watchSeconds: 120, atOnceMs: 2_000, unreadMs: 5_000 };
+export const TIMING: Timing = { watchSeconds: 120, atOnceMs: 2_000, graceMs: 7_000, unreadMs: 5_000, waits: 1 };
 
 export interface StreamParts {
   readonly api: EventsApi;
@@ -127,7 +131,7 @@ class StreamLoop {
       case 'watch':
         return this.#lines(effect, signal, tell);
       case 'wait':
-        await sleep(jittered(effect.ms), undefined, { signal });
+        await sleep(jittered(effect.ms * this.#parts.timing.waits), undefined, { signal });
         return { kind: 'due' };
       case 'wait-for-room':
         return this.#room(signal);
@@ -136,7 +140,7 @@ class StreamLoop {
 
   async #page(effect: PagingEffect, signal: AbortSignal): Promise<Input> {
     if (effect.kind === 'page-wait') {
-      await sleep(jittered(effect.ms), undefined, { signal });
+      await sleep(jittered(effect.ms * this.#parts.timing.waits), undefined, { signal });
       return { kind: 'page-due' };
     }
     const page = await this.#list(effect.token, signal);
@@ -205,7 +209,7 @@ class StreamLoop {
     const { api, backlog, timing } = this.#parts;
     this.#status.counters.watches += 1;
     const seconds = Math.max(1, Math.round(timing.watchSeconds * (0.8 + Math.random() * 0.4)));
-    const watch = await api.watch({ from, seconds }, signal);
+    const watch = await api.watch({ from, seconds, graceMs: timing.graceMs }, signal);
     this.#well('watch');
     const envelope = (object: unknown): ReturnType<StreamParts['envelope']> => this.#parts.envelope(object, 'live');
     for await (const { lines, oversize } of watch) {

@@ -1,51 +1,59 @@
-import { type Position, positionOf, type StreamName } from '../../src/envelope/position.ts';
-import type { Append, Appended, NewRecord, StreamState } from '../../src/journal/record.ts';
+import {
+  type Cursor,
+  compareCursors,
+  type Position,
+  positionOf,
+  type StreamName,
+} from '../../src/envelope/position.ts';
+import type { Append, Appended, JournalRecord, StreamState } from '../../src/journal/record.ts';
 
 /** What the source needs of a journal, with the same promises, in memory. */
 export class MemoryJournal {
   readonly #streams = new Map<StreamName, StreamState>();
-  readonly #rows = new Map<string, NewRecord>();
-  /** The appends wait while it is set, as behind a full disk. */
-  blocked: Promise<void> | undefined;
+  readonly #rows = new Map<string, JournalRecord>();
+  #blocked = Promise.withResolvers<void>();
   failure: Error | undefined;
+
+  constructor() {
+    this.#blocked.resolve();
+  }
+
+  /** Appends wait until `unblock`, as behind a quota. */
+  block(): void {
+    this.#blocked = Promise.withResolvers<void>();
+  }
+
+  unblock(): void {
+    this.#blocked.resolve();
+  }
 
   async streams(): Promise<readonly StreamState[]> {
     return [...this.#streams.values()];
   }
 
-  async append({ records, state }: Append, signal?: AbortSignal): Promise<Appended> {
-    while (this.blocked !== undefined) await this.blocked;
-    signal?.throwIfAborted();
+  async append({ records, state }: Append, signal: AbortSignal): Promise<Appended> {
+    const aborted = new Promise((_, reject) =>
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+    );
+    await Promise.race([this.#blocked.promise, aborted]);
     if (this.failure !== undefined) throw this.failure;
+    const { stream, epoch } = state;
     let inserted = 0;
     for (const record of records) {
-      const key = `${state.stream} ${state.epoch} ${record.position}`;
+      const key = `${stream} ${epoch} ${record.position}`;
       if (this.#rows.has(key)) continue;
-      this.#rows.set(key, record);
+      this.#rows.set(key, { ...record, stream, epoch, appendedAt: 0, intact: true });
       inserted += 1;
     }
-    this.#streams.set(state.stream, state);
+    this.#streams.set(stream, state);
     return { state, inserted };
   }
 
-  state(stream: StreamName): StreamState | undefined {
-    return this.#streams.get(stream);
+  async read(stream: StreamName, after: Cursor): Promise<readonly JournalRecord[]> {
+    const { epoch = 0, rv } = this.#streams.get(stream) ?? {};
+    const end: Cursor = { epoch, position: (rv === undefined ? '' : `${positionOf(rv)}~`) as Position };
+    return [...this.#rows.values()]
+      .filter((row) => row.stream === stream && compareCursors(row, after) > 0 && compareCursors(row, end) <= 0)
+      .sort(compareCursors);
   }
-
-  /** What routes may read, in their order, with the epoch. */
-  readable(stream: StreamName): readonly { readonly epoch: number; readonly record: NewRecord }[] {
-    const state = this.#streams.get(stream);
-    if (state === undefined) return [];
-    const upTo = state.rv === undefined ? '' : `${positionOf(state.rv)}!`;
-    return [...this.#rows]
-      .map(([key, record]) => ({ at: key.split(' '), record }))
-      .filter(({ at }) => at[0] === stream)
-      .map(({ at, record }) => ({ epoch: Number(at[1]), record }))
-      .filter(({ epoch, record }) => epoch < state.epoch || record.position <= upTo)
-      .sort((a, b) => a.epoch - b.epoch || order(a.record.position, b.record.position));
-  }
-}
-
-function order(a: Position, b: Position): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

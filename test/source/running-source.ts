@@ -1,4 +1,4 @@
-/** A source over the real journal, as the daemon wires it, that a test can stop and start again. */
+/** A source over a journal, wired as the daemon does it, that a test can stop and start again. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,10 +20,12 @@ export interface Logged {
 }
 
 export interface RunningSource extends AsyncDisposable {
-  readonly journal: Journal;
+  /** Rejects as the source does. */
+  readonly ended: Promise<void>;
   readonly logged: readonly Logged[];
   /** Of the first stream. */
   readonly status: StreamStatus;
+  readonly statuses: readonly StreamStatus[];
   /** Rejects when the source does, else when the condition does not hold within 20 s. */
   until(what: string, condition: () => boolean | Promise<boolean>): Promise<void>;
   /** Everything that routes may read of the first stream, in order. */
@@ -44,19 +46,34 @@ type Options = { readonly cluster: Cluster; readonly streams: readonly string[] 
   Omit<SourceOptions, 'cluster' | 'streams' | 'journal'>
 >;
 
-export async function temporaryJournal(): Promise<{ path: string } & AsyncDisposable> {
+/** A file for the real journal. */
+export async function temporaryFile(): Promise<{ path: string } & AsyncDisposable> {
   const directory = await mkdtemp(join(tmpdir(), 'kube-fanout-source-'));
   const path = join(directory, 'journal.db');
   return { path, [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) };
 }
 
 /** Disposing of it stops the source as SIGTERM would, and closes the journal. */
-export async function startSource(path: string, { streams, timing, ...options }: Options): Promise<RunningSource> {
+export async function startOnFile(path: string, options: Options): Promise<RunningSource> {
+  const limits = { retainMs: 3_600_000, maxBytes: 2 ** 30, sync: 'normal' } as const;
+  const journal = await openJournal({ path, cluster: 'test', log: pino({ level: 'silent' }), ...limits });
+  const source = startSource(journal, options);
+  return {
+    ...source,
+    [Symbol.asyncDispose]: async () => {
+      await using _ = journal;
+      await source[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Disposing of it stops the source as SIGTERM would; rejects when the source has. */
+export function startSource(
+  journal: Pick<Journal, 'append' | 'streams' | 'read'>,
+  { streams, timing, ...options }: Options,
+): RunningSource {
   const logged: Logged[] = [];
   const log = pino({ base: null }, { write: (line: string) => void logged.push(JSON.parse(line)) });
-  const silent = pino({ level: 'silent' });
-  const limits = { retainMs: 3_600_000, maxBytes: 2 ** 30, sync: 'normal' } as const;
-  const journal = await openJournal({ path, cluster: 'test', log: silent, ...limits });
   const stop = new AbortController();
   const names = streams.map((name) => name as StreamName);
   const source = new Source({
@@ -73,6 +90,7 @@ export async function startSource(path: string, { streams, timing, ...options }:
   });
   const running = source.run(stop.signal);
   const failed = running.then(() => new Promise<never>(() => {}));
+  failed.catch(() => {});
   const [first] = names;
   const [status] = source.status;
   if (first === undefined || status === undefined) throw new Error('a source without a stream');
@@ -86,20 +104,20 @@ export async function startSource(path: string, { streams, timing, ...options }:
       after = { epoch: last.epoch, position: last.position };
     }
   };
-  const dispose = async () => {
-    stop.abort();
-    await running.finally(() => journal[Symbol.asyncDispose]());
-  };
   return {
-    journal,
+    ended: running,
     logged,
     status,
+    statuses: source.status,
     records,
     until: (what, condition) => Promise.race([failed, until(what, condition)]),
     ids: async () =>
       new Set((await records()).filter(({ kind }) => kind === 'event').map(({ attributes }) => attributes.id)),
     gaps: async () => (await records()).filter(({ kind }) => kind === 'gap').map(({ data }) => gapIn(data)),
-    [Symbol.asyncDispose]: dispose,
+    [Symbol.asyncDispose]: () => {
+      stop.abort();
+      return running;
+    },
   };
 }
 

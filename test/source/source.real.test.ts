@@ -1,15 +1,14 @@
 /** The source against a real kube-apiserver on etcd, which these tests compact, kill and freeze: one of their own. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Cluster } from '../../src/source/cluster.ts';
+import { TIMING } from '../../src/source/stream.ts';
 import { backend } from '../backends/backend.ts';
 import { compact, etcdRevision } from '../backends/etcd.ts';
 import { ordinaryEvents } from '../backends/events.ts';
 import { type KubeBackend, startKube } from '../backends/kube.ts';
 import { KubeClient } from '../backends/kube-client.ts';
 import { EventWriter, type WrittenEvent } from '../backends/load.ts';
-import { startSource, temporaryJournal } from './running-source.ts';
-
-const TIMING = { watchSeconds: 120, atOnceMs: 2_000, unreadMs: 5_000 };
+import { startOnFile, temporaryFile } from './running-source.ts';
 
 function idsOf(events: Iterable<WrittenEvent>): string[] {
   return [...events].flatMap(({ uid, resourceVersions }) => resourceVersions.map((rv) => `${uid}.${rv}`));
@@ -44,9 +43,9 @@ describe.skipIf(backend('kube') === null)('the source, on a real API server', ()
   it('has every revision: listed on many pages, written while it lists, updated while it watches', async () => {
     const namespace = await client.createNamespace();
     await using writer = new EventWriter(kube.address);
-    await using file = await temporaryJournal();
+    await using file = await temporaryFile();
     const events = await write(writer, namespace, 1_200);
-    await using source = await startSource(file.path, { cluster, streams: [namespace] });
+    await using source = await startOnFile(file.path, { cluster, streams: [namespace] });
     await write(writer, namespace, 100);
     await writer.each(events.slice(0, 100), (event) => writer.repeat(event));
     await source.until('all are there', () => source.status.counters.appended >= 1_400);
@@ -58,15 +57,15 @@ describe.skipIf(backend('kube') === null)('the source, on a real API server', ()
   it('goes on where it stood after a stop, without a list', async () => {
     const namespace = await client.createNamespace();
     await using writer = new EventWriter(kube.address);
-    await using file = await temporaryJournal();
+    await using file = await temporaryFile();
     {
-      await using source = await startSource(file.path, { cluster, streams: [namespace] });
+      await using source = await startOnFile(file.path, { cluster, streams: [namespace] });
       await source.until('it watches', () => source.status.phase === 'watching');
       await write(writer, namespace, 10);
       await source.until('they are there', () => source.status.counters.appended === 10);
     }
     await write(writer, namespace, 10);
-    await using source = await startSource(file.path, { cluster, streams: [namespace] });
+    await using source = await startOnFile(file.path, { cluster, streams: [namespace] });
     await source.until('the rest is there', () => source.status.counters.appended === 10);
     expect(missing(idsOf(writer.written.values()), await source.ids())).toEqual([]);
     expect(source.status.counters.pages).toBe(0);
@@ -75,18 +74,18 @@ describe.skipIf(backend('kube') === null)('the source, on a real API server', ()
   it('finds the last revision of every live Event when the history was compacted meanwhile, and says what it cannot have', async () => {
     const namespace = await client.createNamespace();
     await using writer = new EventWriter(kube.address);
-    await using file = await temporaryJournal();
+    await using file = await temporaryFile();
     const events = await write(writer, namespace, 20);
     let stopped: string | undefined;
     {
-      await using source = await startSource(file.path, { cluster, streams: [namespace] });
+      await using source = await startOnFile(file.path, { cluster, streams: [namespace] });
       await source.until('they are there', () => source.status.counters.appended === 20);
       stopped = source.status.rv;
     }
     await writer.each(events.slice(0, 10), async (event) => writer.repeat(await writer.repeat(event)));
     await writer.each(events.slice(10, 15), (event) => writer.delete(event));
     await compact(kube.address);
-    await using source = await startSource(file.path, { cluster, streams: [namespace] });
+    await using source = await startOnFile(file.path, { cluster, streams: [namespace] });
     await source.until('a gap was found', () => source.status.counters.gaps === 1);
     await source.until('it is committed', async () => (await source.gaps()).length === 1);
     const last = [...writer.written.values()].map(({ uid, resourceVersions }) => `${uid}.${resourceVersions.at(-1)}`);
@@ -100,10 +99,10 @@ describe.skipIf(backend('kube') === null)('the source, on a real API server', ()
   it('has no gap in a quiet namespace, however often the history is compacted behind it', async () => {
     const [quiet, busy] = [await client.createNamespace('quiet'), await client.createNamespace('busy')];
     await using writer = new EventWriter(kube.address);
-    await using file = await temporaryJournal();
+    await using file = await temporaryFile();
     await write(writer, quiet, 1);
     const timing = { ...TIMING, watchSeconds: 1, atOnceMs: 200 };
-    await using source = await startSource(file.path, { cluster, streams: [quiet], timing });
+    await using source = await startOnFile(file.path, { cluster, streams: [quiet], timing });
     for (let turn = 0; turn < 4; turn += 1) {
       await write(writer, busy, 5);
       const listed = await etcdRevision(kube.address);
@@ -119,8 +118,8 @@ describe.skipIf(backend('kube') === null)('the source, on a real API server', ()
   it('lives through a kill of the API server, and says so once', async () => {
     const namespace = await client.createNamespace();
     await using writer = new EventWriter(kube.address);
-    await using file = await temporaryJournal();
-    await using source = await startSource(file.path, { cluster, streams: [namespace] });
+    await using file = await temporaryFile();
+    await using source = await startOnFile(file.path, { cluster, streams: [namespace] });
     await source.until('it watches', () => source.status.phase === 'watching');
     await kube.apiserver.kill();
     await source.until('it has tried again', () => source.status.counters.failures >= 3);
@@ -135,10 +134,10 @@ describe.skipIf(backend('kube') === null)('the source, on a real API server', ()
   it('waits for an API server that is down when it starts', async () => {
     const namespace = await client.createNamespace();
     await using writer = new EventWriter(kube.address);
-    await using file = await temporaryJournal();
+    await using file = await temporaryFile();
     const [event] = await write(writer, namespace, 1);
     await kube.apiserver.kill();
-    await using source = await startSource(file.path, { cluster, streams: [namespace] });
+    await using source = await startOnFile(file.path, { cluster, streams: [namespace] });
     await source.until('it says so', () => source.status.lastError !== undefined);
     await kube.apiserver.start();
     await source.until('it is there', () => source.status.counters.appended === 1);
@@ -148,25 +147,25 @@ describe.skipIf(backend('kube') === null)('the source, on a real API server', ()
   it('begins now when it is told to, and goes on from there after a stop', async () => {
     const namespace = await client.createNamespace();
     await using writer = new EventWriter(kube.address);
-    await using file = await temporaryJournal();
+    await using file = await temporaryFile();
     await write(writer, namespace, 3);
     const options = { cluster, streams: [namespace], startFrom: 'now' } as const;
     {
-      await using source = await startSource(file.path, options);
+      await using source = await startOnFile(file.path, options);
       await source.until('it watches', () => source.status.phase === 'watching');
     }
     const late = await write(writer, namespace, 2);
-    await using source = await startSource(file.path, options);
+    await using source = await startOnFile(file.path, options);
     await source.until('the late ones are there', () => source.status.counters.appended === 2);
     expect([...(await source.ids())].sort()).toEqual(idsOf(late).sort());
   });
 
   it('says which rule is missing when it may not read, and goes on as soon as it may', async () => {
     const namespace = await client.createNamespace();
-    await using file = await temporaryJournal();
+    await using file = await temporaryFile();
     const token = await client.createServiceAccount({ namespace, name: 'fanout', rules: [] });
     const powerless = { ...cluster, token: async () => token };
-    await using source = await startSource(file.path, { cluster: powerless, streams: [namespace] });
+    await using source = await startOnFile(file.path, { cluster: powerless, streams: [namespace] });
     await source.until('it says so', () => source.status.lastError !== undefined);
     expect(source.status.lastError).toContain(`in a Role in namespace ${namespace}`);
     expect(source.status.lastError).toContain('- apiGroups: [""]\n  resources: [events]\n  verbs: [get, list, watch]');
@@ -178,9 +177,9 @@ describe.skipIf(backend('kube') === null)('the source, on a real API server', ()
 
   it('asks for new credentials when the API server does not take the old ones', async () => {
     const namespace = await client.createNamespace();
-    await using file = await temporaryJournal();
+    await using file = await temporaryFile();
     const expired = { ...cluster, token: async () => 'expired', renew: async () => cluster };
-    await using source = await startSource(file.path, { cluster: expired, streams: [namespace] });
+    await using source = await startOnFile(file.path, { cluster: expired, streams: [namespace] });
     await source.until('it watches', () => source.status.phase === 'watching');
     expect(source.status.counters.failures).toBe(0);
   });
@@ -188,10 +187,10 @@ describe.skipIf(backend('kube') === null)('the source, on a real API server', ()
   it('reads only what the field selector lets through', async () => {
     const namespace = await client.createNamespace();
     await using writer = new EventWriter(kube.address);
-    await using file = await temporaryJournal();
+    await using file = await temporaryFile();
     const events = [...ordinaryEvents(namespace, 2)].map((event, index) => ({ ...event, reason: `R${index}` }));
     await writer.each(events, (event) => writer.create(event));
-    await using source = await startSource(file.path, { cluster, streams: [namespace], fieldSelector: 'reason=R1' });
+    await using source = await startOnFile(file.path, { cluster, streams: [namespace], fieldSelector: 'reason=R1' });
     await source.until('one is there', () => source.status.counters.appended === 1);
     const [event] = [...writer.written.values()];
     if (event) await writer.repeat(event);
