@@ -2,7 +2,7 @@ import type { ApiPath, Verb } from './api-path.ts';
 import { ApiError } from './status.ts';
 
 /** Who a bearer token belongs to, and what that user may do with Events and namespaces. */
-export interface User {
+interface User {
   readonly name: string;
   /** All of them without this. */
   readonly verbs?: readonly Verb[];

@@ -50,7 +50,7 @@ export const deploymentController = speaker('deployment-controller');
 export const replicaSetController = speaker('replicaset-controller');
 export const nodeController = speaker('node-controller');
 export const taintController = speaker('taint-eviction-controller');
-export const scheduler = speaker('default-scheduler', undefined, 'Binding');
+const scheduler = speaker('default-scheduler', undefined, 'Binding');
 /** What a scheduler says of a Pod for which it finds no Node. */
 export const schedulerInVain = speaker('default-scheduler', undefined, 'Scheduling');
 

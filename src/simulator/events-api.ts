@@ -66,8 +66,9 @@ export class EventsApi {
     request: EventRequest,
   ): Promise<Answer> {
     const shape = negotiate(request.request, path.group, 'object');
+    const manager = request.request.headers['user-agent']?.split('/')[0] || 'unknown';
     if (request.verb === 'create' && name === undefined) {
-      return { code: 201, body: render(this.#writer.create(path, await request.body(JSON_TYPE)), shape) };
+      return { code: 201, body: render(this.#writer.create(path, await request.body(JSON_TYPE), manager), shape) };
     }
     if (name === undefined) throw methodNotAllowed();
     switch (request.verb) {
@@ -77,11 +78,14 @@ export class EventsApi {
         return { code: 200, body: render(state, shape) };
       }
       case 'update': {
-        const { revision, created } = this.#writer.update(path, name, await request.body(JSON_TYPE));
+        const { revision, created } = this.#writer.update({ ...path, name }, await request.body(JSON_TYPE), manager);
         return { code: created ? 201 : 200, body: render(revision, shape) };
       }
       case 'patch': {
-        return { code: 200, body: render(this.#writer.patch(path, name, await request.body(PATCH_TYPE)), shape) };
+        return {
+          code: 200,
+          body: render(this.#writer.patch({ ...path, name }, await request.body(PATCH_TYPE), manager), shape),
+        };
       }
       case 'delete': {
         const { uid } = this.#writer.delete(path, name);

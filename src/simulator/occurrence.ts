@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { CoreEvent } from './event-object.ts';
+import { managedFields } from './managed-fields.ts';
 
 /** Something happened to an object, and a component says so. */
 export interface Occurrence {
@@ -55,7 +56,7 @@ export function eventOf(occurrence: Occurrence, { name, uid, count, first, last 
   const isNew = action !== '';
   const seconds = (time: number) => `${new Date(time).toISOString().slice(0, 19)}Z`;
   const micros = (time: number) => `${new Date(time).toISOString().slice(0, 23)}000Z`;
-  return {
+  const event: CoreEvent = {
     metadata: {
       name,
       generateName: '',
@@ -79,6 +80,8 @@ export function eventOf(occurrence: Occurrence, { name, uid, count, first, last 
     reportingComponent: component,
     reportingInstance: isNew ? `${component}-control-plane-1` : host,
   };
+  const by = { manager: component, group: isNew ? 'events.k8s.io' : 'core' } as const;
+  return { ...event, metadata: { ...event.metadata, managedFields: managedFields(event, by) } };
 }
 
 function digest(...parts: readonly string[]): string {

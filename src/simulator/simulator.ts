@@ -124,6 +124,7 @@ export class Simulator implements AsyncDisposable {
     clearInterval(this.#sweep);
     await Promise.allSettled(this.#running);
     this.faults.closeWatches();
+    await new Promise(setImmediate);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
     await closed;

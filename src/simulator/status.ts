@@ -1,12 +1,12 @@
 /** The ways in which an API server says no: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/ */
 
-export interface StatusCause {
+interface StatusCause {
   readonly reason?: string;
   readonly message: string;
   readonly field?: string;
 }
 
-export interface StatusDetails {
+interface StatusDetails {
   readonly name?: string;
   readonly group?: string;
   readonly kind?: string;

@@ -1,5 +1,6 @@
 import type { ApiPath } from './api-path.ts';
 import { API_VERSION, type CoreEvent, eventJson, type Group, parseEvent } from './event-object.ts';
+import { managedFields } from './managed-fields.ts';
 import type { Namespaces } from './namespaces.ts';
 import { cutAtResourceVersion, type Revision } from './revision.ts';
 import { eventOf } from './shape.ts';
@@ -7,6 +8,11 @@ import { ApiError, alreadyExists, badRequest, conflict, invalid, notFound } from
 import type { Store } from './store.ts';
 
 type EventPath = ApiPath & { readonly namespace: string };
+
+interface Update {
+  readonly revision: Revision;
+  readonly created: boolean;
+}
 
 /** Writes Events as clients send them: fills in what the server owns, and refuses what a real one refuses. */
 export class EventWriter {
@@ -18,7 +24,8 @@ export class EventWriter {
     this.#namespaces = namespaces;
   }
 
-  create(path: EventPath, body: unknown): Revision {
+  /** `manager` is who writes, by the name of its program. */
+  create(path: EventPath, body: unknown, manager: string): Revision {
     const sent = read(path, body);
     if (!this.#namespaces.has(path.namespace)) throw notFound('namespaces', path.namespace);
     if (sent.metadata.resourceVersion !== '') {
@@ -30,11 +37,14 @@ export class EventWriter {
     if (this.#store.get(`${path.namespace}/${name}`) !== undefined) throw alreadyExists('events', name);
     const uid = this.#store.newUid();
     const creationTimestamp = `${new Date(this.#store.now()).toISOString().slice(0, 19)}Z`;
-    return this.#put(path.namespace, { ...sent, metadata: { ...sent.metadata, name, uid, creationTimestamp } });
+    const event = { ...sent, metadata: { ...sent.metadata, name, uid, creationTimestamp } };
+    const fields = managedFields(event, { manager, group: path.group });
+    return this.#put(path.namespace, { ...event, metadata: { ...event.metadata, managedFields: fields } });
   }
 
-  /** The second value says whether it was there before: an update of an Event that is not there creates it. */
-  update(path: EventPath, name: string, body: unknown): { revision: Revision; created: boolean } {
+  /** An update of an Event that is not there creates it. */
+  update(path: EventPath & { name: string }, body: unknown, manager: string): Update {
+    const { name } = path;
     const sent = read(path, body);
     if (sent.metadata.name !== name) {
       throw badRequest(`the name of the object (${sent.metadata.name}) does not match the name on the URL (${name})`);
@@ -43,7 +53,7 @@ export class EventWriter {
     const { resourceVersion } = sent.metadata;
     if (current === undefined) {
       const metadata = { ...sent.metadata, resourceVersion: '' };
-      return { revision: this.create(path, { ...Object(body), metadata }), created: true };
+      return { revision: this.create(path, { ...Object(body), metadata }, manager), created: true };
     }
     if (resourceVersion !== '' && resourceVersion !== String(current.resourceVersion)) throw conflict(name);
     if (sent.metadata.uid !== '' && sent.metadata.uid !== current.uid) throw conflict(name);
@@ -51,11 +61,12 @@ export class EventWriter {
   }
 
   /** https://www.rfc-editor.org/rfc/rfc7396 over the shape that the path says. */
-  patch(path: EventPath, name: string, patch: unknown): Revision {
+  patch(path: EventPath & { name: string }, patch: unknown, manager: string): Revision {
+    const { name } = path;
     const current = this.#store.get(`${path.namespace}/${name}`);
     if (current === undefined) throw notFound('events', name);
     const before = eventJson(path.group, withResourceVersion(eventOf(current), String(current.resourceVersion)));
-    return this.update(path, name, mergePatch(JSON.parse(JSON.stringify(before)), patch)).revision;
+    return this.update(path, mergePatch(JSON.parse(JSON.stringify(before)), patch), manager).revision;
   }
 
   delete(path: EventPath, name: string): Revision {
@@ -66,9 +77,9 @@ export class EventWriter {
 
   #replace(path: EventPath, current: Revision, sent: CoreEvent): Revision {
     const before = eventOf(current);
-    const { uid, creationTimestamp, name } = before.metadata;
+    const { uid, creationTimestamp, name, managedFields } = before.metadata;
     validate(path.group, name, path.namespace, sent);
-    const next = { ...sent, metadata: { ...sent.metadata, uid, creationTimestamp } };
+    const next = { ...sent, metadata: { ...sent.metadata, uid, creationTimestamp, managedFields } };
     const { head, tail } = bodyOf(path.namespace, next);
     // A write that changes nothing is no write: no new revision, nothing for a watch.
     if (head === current.body.head && tail === current.body.tail) return current;
@@ -82,7 +93,7 @@ export class EventWriter {
 }
 
 function bodyOf(namespace: string, event: CoreEvent) {
-  const placed = { ...event, metadata: { ...event.metadata, namespace, managedFields: undefined } };
+  const placed = { ...event, metadata: { ...event.metadata, namespace } };
   return cutAtResourceVersion(eventJson('core', withResourceVersion(placed, '')));
 }
 
