@@ -2,7 +2,7 @@
 import type { DestinationRules } from '../adapter.ts';
 import { compileExpression, ExpressionError, type Fault } from '../routing/cel.ts';
 import { parseTemplate, TemplateError } from '../routing/template.ts';
-import { OTHER_NAMES, type TypeName, VOCABULARY } from '../routing/vocabulary.ts';
+import { OTHER_NAMES, TYPES, type TypeName, VOCABULARY } from '../routing/vocabulary.ts';
 import type { Code, Problem, Range } from './diagnostic.ts';
 import { nameOf } from './issues.ts';
 import { didYouMean } from './nearest.ts';
@@ -27,7 +27,8 @@ export function checkExpression(tree: Tree, path: Path, text: string, wanted?: '
   const problem = faultOf(text, (range) => tree.rangeWithin(path, range, text));
   if (typeof problem === 'object') return [tree.cutByComment(path) ? cut(problem) : problem];
   if (wanted === undefined || problem === wanted) return [];
-  const message = `${name} gives ${problem}, and not true or false.`;
+  const given = problem === 'dyn' ? 'whatever the label holds' : `a ${problem}`;
+  const message = `${name} gives ${given}, and not true or false.`;
   return [{ code: 'KF403', range: tree.rangeOf(path), message, hint: 'compare it:  … == "…"' }];
 }
 
@@ -49,8 +50,7 @@ function faultOf(text: string, place: (range: Range) => Range): Problem | string
 }
 
 function hintFor({ kind, name, within }: Fault): string | undefined {
-  if (kind === 'has')
-    return 'every field is there: compare it with "" or 0, and a label by  "app" in event.metadata.labels';
+  if (kind === 'has') return 'every field is there: compare it with "" or 0, or say  "app" in event.metadata.labels';
   if (kind === 'pattern') return 'see https://github.com/google/re2/wiki/Syntax';
   if (kind !== 'unknown-name' || name === undefined || within === undefined) return undefined;
   if (within === '') {
@@ -72,7 +72,7 @@ function typeOf(path: string): TypeName | undefined {
   let type: TypeName | undefined = root === 'event' ? 'Event' : undefined;
   for (const field of fields) {
     const next: string | undefined = type === undefined ? undefined : VOCABULARY[type][field];
-    type = next !== undefined && next in VOCABULARY ? (next as TypeName) : undefined;
+    type = TYPES.find((name) => name === next);
   }
   return type;
 }
@@ -91,15 +91,9 @@ export function checkName(tree: Tree, path: Path, text: string, rules: Destinati
     // With a harmless value for each expression, what is refused is the text between them.
     const sample = parts.map((part) => (part.kind === 'literal' ? part.text : rules.escape('x'))).join('');
     const refusal = rules.refuse(sample);
-    return refusal === undefined
-      ? []
-      : [
-          {
-            code: 'KF409',
-            range: tree.rangeOf(path),
-            message: `The broker would refuse this ${nameOf(path)}: ${refusal}.`,
-          },
-        ];
+    if (refusal === undefined) return [];
+    const message = `The broker would refuse this ${nameOf(path)}: ${refusal}.`;
+    return [{ code: 'KF409', range: tree.rangeOf(path), message }];
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     const code = { dollar: 'KF406', brace: 'KF407', empty: 'KF408' } as const;

@@ -1,5 +1,4 @@
 /** What zod refuses, in our words and at its place. */
-
 import { PLAIN_SECRET } from '../secret.ts';
 import type { Code, Problem } from './diagnostic.ts';
 import { didYouMean, nearest } from './nearest.ts';

@@ -67,15 +67,6 @@ export async function readConfigFile(path: string, options: Omit<LoadOptions, 'f
   return loadConfig(text, { ...options, file: path });
 }
 
-/** Everything that is wrong with any of the files. */
-export async function validateFiles(
-  paths: readonly string[],
-  options: Omit<LoadOptions, 'file'>,
-): Promise<readonly Diagnostic[]> {
-  const loaded = await Promise.all(paths.map((path) => readConfigFile(path, options)));
-  return loaded.flatMap((one) => ('diagnostics' in one ? one.diagnostics : []));
-}
-
 /** Routes that were indented under the brokers are checked all the same, for they may hold more mistakes. */
 function liftRoutes(tree: Tree): readonly Problem[] {
   const { root } = tree;
@@ -85,15 +76,8 @@ function liftRoutes(tree: Tree): readonly Problem[] {
   root.routes = routes;
   delete brokers.routes;
   tree.move(['brokers', 'routes'], ['routes']);
-  const message = '"routes" stands among the brokers.';
-  return [
-    {
-      code: 'KF201',
-      range: tree.rangeOfKey(['routes']),
-      message,
-      hint: 'it belongs at the top: look at the indentation',
-    },
-  ];
+  const hint = 'it belongs at the top: look at the indentation';
+  return [{ code: 'KF201', range: tree.rangeOfKey(['routes']), message: '"routes" stands among the brokers.', hint }];
 }
 
 function strayDollars(tree: Tree, value = tree.root, path: Path = []): readonly Problem[] {
@@ -112,9 +96,8 @@ function sameNames(tree: Tree, routes: readonly Path[]): readonly Problem[] {
     const name = valueAt(tree.root, path);
     if (name === undefined || seen.size < seen.add(name).size) return [];
     const message = `There is another route "${String(name)}".`;
-    return [
-      { code: 'KF302' as const, range: tree.rangeOf(path), message, hint: 'its name is what its progress is kept by' },
-    ];
+    const hint = 'its name is what its progress is kept by';
+    return [{ code: 'KF302' as const, range: tree.rangeOf(path), message, hint }];
   });
 }
 

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { CODES, type Diagnostic } from './diagnostic.ts';
+import type { Diagnostic } from './diagnostic.ts';
 
 /** Lines are cut to about this many columns round what is wrong. */
 const WIDTH = 100;
@@ -46,9 +46,4 @@ function excerpt({ sourceLine, column, endColumn }: Diagnostic): { text: string;
 /** One column a character, and nothing that a terminal would obey. */
 function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, ' ');
-}
-
-/** What `code` means, in a few words. */
-export function titleOf(code: Diagnostic['code']): string {
-  return CODES[code];
 }

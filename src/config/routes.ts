@@ -71,36 +71,41 @@ const NOTHING: CheckedRoute = { target: undefined, problems: [] };
 /** `to` holds the broker, the destination under the name that the broker has for it, and the adapter's own options. */
 function checkTo(path: Path, type: AdapterType, { tree, references }: Site): CheckedRoute {
   const { field } = type.destination;
-  const own = new Set(['broker', field]);
+  const to = valueAt(tree.root, path);
+  const others = FIELDS.filter((name) => name !== field && isMap(to) && name in to);
+  const notOptions = ['broker', ...FIELDS];
   const rest = z.preprocess(
-    (to) => (isMap(to) ? Object.fromEntries(Object.entries(to).filter(([key]) => !own.has(key))) : to),
+    (whole) =>
+      isMap(whole) ? Object.fromEntries(Object.entries(whole).filter(([key]) => !notOptions.includes(key))) : whole,
     type.routeOptions,
   );
-  const options = references.parse(rest, path);
-  const name = field === undefined ? undefined : references.parse(z.string().min(1), [...path, field]);
-  const known = (at: Path) => {
-    const keys = keysAt(type.routeOptions, at.slice(path.length));
-    return at.length > path.length ? keys : ['broker', ...(field === undefined ? [] : [field]), ...keys];
+  const keys = (at: Path) => {
+    const options = keysAt(type.routeOptions, at.slice(path.length));
+    return at.length > path.length ? options : ['broker', ...(field === undefined ? [] : [field]), ...options];
   };
-  const issues = [...options.issues, ...(name?.issues ?? [])];
-  const found = problemsOf(issues, { tree, references, keysAt: known });
-  const other = found.some(isOtherField);
-  const problems = found
-    .filter(({ code, message }) => !(other && code === 'KF202' && message.endsWith(`"${field}".`)))
-    .map((problem) => (isOtherField(problem) ? { ...problem, hint: fieldHint(field, type.name) } : problem));
-  if (field !== undefined && name?.data !== undefined) {
-    problems.push(...checkName(tree, [...path, field], name.data, type.destination));
-  }
-  return { target: { destination: name?.data, options: options.data }, problems };
+  const options = references.parse(rest, path);
+  const name =
+    field === undefined || others.length > 0 ? undefined : references.parse(z.string().min(1), [...path, field]);
+  return {
+    target: { destination: name?.data, options: options.data },
+    problems: [
+      ...others.map((other) => otherField([...path, other], type, tree)),
+      ...problemsOf([...options.issues, ...(name?.issues ?? [])], { tree, references, keysAt: keys }),
+      ...(name?.data === undefined ? [] : checkName(tree, [...path, field ?? ''], name.data, type.destination)),
+    ],
+  };
 }
 
-/** A topic where the broker has subjects, or the other way round. */
-function isOtherField({ code, message }: Problem): boolean {
-  return code === 'KF201' && /"(topic|subject)"/.test(message);
-}
+/** What a destination may be called; each broker knows one of them, or none. */
+const FIELDS: readonly string[] = ['topic', 'subject'];
 
-function fieldHint(field: string | undefined, broker: string): string {
-  return field === undefined ? `${broker} has only one destination` : `in ${broker} it is a "${field}"`;
+function otherField(path: Path, { name, destination: { field } }: AdapterType, tree: Tree): Problem {
+  return {
+    code: 'KF201',
+    range: tree.rangeOfKey(path),
+    message: `Unknown key "${path.at(-1)}".`,
+    hint: field === undefined ? `${name} has only one destination` : `in ${name} it is a "${field}"`,
+  };
 }
 
 function isMap(value: unknown): value is object {

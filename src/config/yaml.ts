@@ -47,15 +47,8 @@ function explain(fault: YAMLError, text: string): Problem {
     case 'TAG_RESOLVE_FAILED':
       return eaten(`YAML takes \`${part}\` for a tag, because it begins with \`!\`.`);
     case 'BLOCK_AS_IMPLICIT_KEY':
-      if (
-        /:\s/.test(
-          lineAt(range[0], text)
-            .slice(0)
-            .replace(/^[^:]*:\s/, ''),
-        )
-      ) {
-        return eaten('YAML takes the `: ` in this text for a map.');
-      }
+      // A second `: ` on the line, behind the one of the key.
+      if (/^[^:]*:\s.*:\s/.test(lineAt(range[0], text))) return eaten('YAML takes the `: ` in this text for a map.');
       break;
     case 'BAD_SCALAR_START':
       return eaten(`YAML lets no plain text begin with \`${part.charAt(0)}\`.`);

@@ -9,7 +9,7 @@
 import { type ASTNode, Environment, ParseError, TypeError as TypeFault } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
 import { CLASSES, Labels, type View } from './view.ts';
-import { VOCABULARY } from './vocabulary.ts';
+import { TYPES, VOCABULARY } from './vocabulary.ts';
 
 export interface Expression {
   /** dyn: known only when it is evaluated, as that of a label is. */
@@ -48,23 +48,18 @@ const environment = newEnvironment();
 export function compileExpression(text: string): Expression {
   const calls: Extract<ASTNode, { op: 'rcall' }>[] = [];
   for (const node of nodes(parse(text).ast)) {
-    if (node.op === 'call' && node.args[0] === 'has')
-      throw new ExpressionError('There is no has().', { kind: 'has', ...range(node) });
-    if (node.op !== 'rcall') continue;
-    if (node.args[0] === 'matches') calls.push(node);
-    if (node.args[0] === RENAMED)
-      throw new ExpressionError(`There is no ${RENAMED}().`, { kind: 'type', ...range(node) });
+    const called = node.op === 'call' || node.op === 'rcall' ? node.args[0] : undefined;
+    if (called === 'has') throw new ExpressionError('There is no has().', { kind: 'has', ...range(node) });
+    if (called === RENAMED) throw new ExpressionError(`There is no ${RENAMED}().`, { kind: 'type', ...range(node) });
+    if (called === 'matches' && node.op === 'rcall') calls.push(node);
   }
   calls.forEach(compilePattern);
   const program = parse(calls.reduce(rename, text));
   const { valid, type, error } = program.check();
   if (!valid) throw typeFault(error, text);
   if (type !== 'bool' && type !== 'string' && type !== 'int' && type !== 'dyn') {
-    throw new ExpressionError(`This gives ${type ?? 'nothing'}, and not a text, a number or a truth value.`, {
-      kind: 'type',
-      start: 0,
-      end: text.length,
-    });
+    const message = `This gives ${type ?? 'nothing'}, and not a text, a number or a truth value.`;
+    throw new ExpressionError(message, { kind: 'type', start: 0, end: text.length });
   }
   return { type, evaluate: (view) => plain(program(view)) };
 }
@@ -76,9 +71,7 @@ function plain(value: unknown): Value {
 
 function newEnvironment(): Environment {
   const made = new Environment().registerType('Labels', { ctor: Labels });
-  for (const [name, ctor] of Object.entries(CLASSES)) {
-    made.registerType(name, { ctor, fields: { ...VOCABULARY[name as keyof typeof CLASSES] } });
-  }
+  for (const type of TYPES) made.registerType(type, { ctor: CLASSES[type], fields: { ...VOCABULARY[type] } });
   return made
     .registerVariable('event', 'Event')
     .registerVariable('key', 'string')
@@ -124,10 +117,8 @@ function compilePattern(call: Extract<ASTNode, { op: 'rcall' }>): void {
   const [pattern] = call.args[2];
   if (pattern === undefined) return;
   if (pattern.op !== 'value' || typeof pattern.args !== 'string') {
-    throw new ExpressionError('The pattern of matches() must be a literal text.', {
-      kind: 'pattern',
-      ...range(pattern),
-    });
+    const message = 'The pattern of matches() must be a literal text.';
+    throw new ExpressionError(message, { kind: 'pattern', ...range(pattern) });
   }
   try {
     patterns.set(pattern.args, RE2JS.compile(pattern.args));

@@ -3,7 +3,7 @@
  * data has none, for CEL ends an evaluation at a missing one, and a route would then say no without a word.
  */
 import type { JournalRecord } from '../journal/record.ts';
-import { type FieldType, type TypeName, VOCABULARY } from './vocabulary.ts';
+import { type FieldType, TYPES, type TypeName, VOCABULARY } from './vocabulary.ts';
 
 export type View = {
   readonly event: object;
@@ -53,10 +53,7 @@ export function viewOfData(data: unknown, key: string): View {
 }
 
 const decoder = new TextDecoder();
-const fieldsOf = new Map<TypeName, readonly [string, FieldType][]>();
-for (const type of ['Reference', 'Series', 'Source', 'Metadata', 'Event'] as const) {
-  fieldsOf.set(type, Object.entries(VOCABULARY[type]));
-}
+const fieldsOf = new Map(TYPES.map((type) => [type, Object.entries(VOCABULARY[type])]));
 
 function build(type: TypeName, data: unknown): object {
   const from = isObject(data) ? data : {};

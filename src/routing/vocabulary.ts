@@ -3,7 +3,8 @@
  * with the three that the envelope derives (count, firstTime, lastTime).
  */
 
-export type TypeName = 'Event' | 'Metadata' | 'Reference' | 'Series' | 'Source';
+export const TYPES = ['Reference', 'Series', 'Source', 'Metadata', 'Event'] as const;
+export type TypeName = (typeof TYPES)[number];
 /** Labels are texts by name, and any name that is missing is "". */
 export type FieldType = 'string' | 'int' | 'Labels' | TypeName;
 

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { adapterTypes } from '../../adapters/registry.ts';
 import type { Config } from '../../src/config/config.ts';
-import { type LoadOptions, loadConfig, readConfigFile, validateFiles } from '../../src/config/load.ts';
+import { type LoadOptions, loadConfig, readConfigFile } from '../../src/config/load.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -107,18 +107,10 @@ describe('the cluster', () => {
   });
 });
 
-describe('files', () => {
-  it('that cannot be read are diagnostics like others', async () => {
+describe('a file', () => {
+  it('that cannot be read is a diagnostic like others', async () => {
     const missing = join(folder, 'missing.yaml');
     const loaded = await readConfigFile(missing, { adapters: adapterTypes });
     expect(loaded).toMatchObject({ diagnostics: [{ code: 'KF101', file: missing, line: 1, column: 1 }] });
-  });
-
-  it('are all checked, and each diagnostic names its file', async () => {
-    const [good, bad] = [join(folder, 'good.yaml'), join(folder, 'bad.yaml')];
-    writeFileSync(good, `${HEAD}brokers: { out: { stdout: {} } }\n${route}`);
-    writeFileSync(bad, `${HEAD}brokers: { out: { stdout: {} } }\nroutes: [{ name: all, to: { broker: owt } }]\n`);
-    const diagnostics = await validateFiles([good, bad], { adapters: adapterTypes });
-    expect(diagnostics).toMatchObject([{ code: 'KF301', file: bad, line: 4, column: 37, endColumn: 40 }]);
   });
 });
