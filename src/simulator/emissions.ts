@@ -66,7 +66,7 @@ export class Emissions implements Iterable<Emission> {
   #begin(): void {
     const column = () => new Float64Array(CHUNK);
     this.#chunks.push({ uids: column(), resourceVersions: column(), times: column() });
-    if (this.#chunks.length * CHUNK < this.#limit + CHUNK) return;
+    if ((this.#chunks.length - 2) * CHUNK < this.#limit) return;
     this.#chunks.shift();
     this.#dropped += CHUNK;
   }

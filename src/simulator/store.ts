@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { History } from './history.ts';
 import { type Body, farewellOf, type Revision, sizeOf } from './revision.ts';
 import { SortedKeys } from './sorted-keys.ts';
+import { badRequest } from './status.ts';
 
 export interface Limits {
   /** Events kept at once; above it the one written longest ago expires early. */
@@ -145,10 +146,13 @@ export class Store {
     }
   }
 
-  /** What an etcd restored from a backup does: everything after `revision` never happened, and the counter repeats. */
+  /**
+   * What an etcd restored from a backup does: everything after `revision` never happened, and the counter repeats.
+   * Throws 400 when the state of that revision is not known.
+   */
   restore(revision: number): void {
     if (revision < this.#compacted || revision > this.#revision) {
-      throw new RangeError(`cannot restore revision ${revision}: known are ${this.#compacted} to ${this.#revision}`);
+      throw badRequest(`revision ${revision} cannot be restored: known are ${this.#compacted} to ${this.#revision}`);
     }
     const { history } = this;
     for (let last = history.at(history.end - 1); last !== undefined; last = history.at(history.end - 1)) {
