@@ -18,7 +18,7 @@ export interface Config {
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
 }
 
-export interface SourceConfig {
+interface SourceConfig {
   /** One stream for each; when empty, one for all namespaces. */
   readonly namespaces: readonly string[];
   readonly fieldSelector: string | undefined;

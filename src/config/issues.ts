@@ -102,7 +102,7 @@ function custom(issue: Issue, tree: Tree): Problem {
   return { code, range: tree.rangeOfKey(issue.path), message: `${name}: ${issue.message.replace(/\.?$/, '.')}` };
 }
 
-export function missing(path: Path, expected: string, tree: Tree): Problem {
+function missing(path: Path, expected: string, tree: Tree): Problem {
   const parent = path.slice(0, -1);
   const where = parent.length === 0 ? 'The file' : nameOf(parent);
   const hint = path.length === 1 && path[0] === 'apiVersion' ? `begin with  apiVersion: ${expected}` : undefined;

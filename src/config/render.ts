@@ -5,7 +5,7 @@ import type { Diagnostic } from './diagnostic.ts';
 const WIDTH = 100;
 
 /** A diagnostic for a person: where, what, the line with a caret under exactly what is meant, and what to do. */
-export function renderDiagnostic(diagnostic: Diagnostic, { colour = false } = {}): string {
+function renderDiagnostic(diagnostic: Diagnostic, { colour = false } = {}): string {
   const { file, line, column, code, message } = diagnostic;
   const paint = (style: 'bold' | 'red' | 'dim' | 'cyan', text: string) =>
     colour ? styleText(style, text, { validateStream: false }) : text;

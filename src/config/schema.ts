@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { type AdapterType, choice, secret } from '../adapter.ts';
 import { duration, size } from './quantity.ts';
 
-export const API_VERSION = 'kube-fanout/v1alpha1';
+const API_VERSION = 'kube-fanout/v1alpha1';
 
 /** For what ends up in metric labels, client ids and deduplication ids. */
 const name = z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/, {
@@ -81,4 +81,3 @@ export function fileSchema(adapters: readonly AdapterType[]) {
 }
 
 export type ConfigFile = z.output<ReturnType<typeof fileSchema>>;
-export type RouteFile = ConfigFile['routes'][number];

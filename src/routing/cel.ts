@@ -18,7 +18,7 @@ export interface Expression {
   evaluate(view: View): Value;
 }
 
-export type Value = string | bigint | boolean;
+type Value = string | bigint | boolean;
 
 export interface Fault {
   readonly kind: 'syntax' | 'unknown-name' | 'type' | 'pattern' | 'has';
