@@ -18,7 +18,7 @@ const revisionOf = ({ object }: Line) => {
   return `${uid}.${resourceVersion}`;
 };
 
-test('a load is exactly as many Events as its rate makes, about as many objects, and a watch tells of each once, in order', async () => {
+test.concurrent('a load is exactly as many Events as its rate makes, about as many objects, and a watch tells of each once, in order', async () => {
   await using run = await started();
   const { simulator, client } = run;
   const from = simulator.resourceVersion;
@@ -36,7 +36,7 @@ test('a load is exactly as many Events as its rate makes, about as many objects,
   for (const { object } of lines) expect(Math.abs(JSON.stringify(object).length - 2000)).toBeLessThan(30);
 });
 
-test('an update in a load is the same Event with its count one higher', async () => {
+test.concurrent('an update in a load is the same Event with its count one higher', async () => {
   await using run = await started();
   const { simulator, client } = run;
   await simulator.load({ rate: 1000, forSeconds: 0.2, objects: 3, updates: 0.8 });
@@ -50,7 +50,7 @@ test('an update in a load is the same Event with its count one higher', async ()
   expect(counts.size).toBeGreaterThan(20);
 });
 
-test('a load without an end stops when it is aborted, or the simulator is disposed of', async () => {
+test.concurrent('a load without an end stops when it is aborted, or the simulator is disposed of', async () => {
   const run = await started();
   const stop = new AbortController();
   const aborted = run.simulator.load({ rate: 1000, signal: stop.signal });
@@ -62,28 +62,31 @@ test('a load without an end stops when it is aborted, or the simulator is dispos
   expect((await disposed).emitted).toBeGreaterThan(0);
 });
 
-test.for(['crashloop', 'node-lost', 'image-pull', 'oom', 'deploy'])('%s is the same story every time', async (name) => {
-  const stories: unknown[] = [];
-  for (let run = 0; run < 2; run++) {
-    await using it = await started();
-    await it.simulator.play(name, { speed: 10_000, namespace: 'shop' });
-    const lines = await it.client.watched(`${CORE}/events`, 'resourceVersion=1003');
-    stories.push(
-      lines.map(({ type, object }) => `${type} ${Object(object.metadata).name} ${object.reason} ${object.message}`),
-    );
-    expect(lines).toHaveLength(it.simulator.emitted.count);
-    for (const { object } of lines) {
-      const { namespace } = Object(object.metadata);
-      expect(Object(object.involvedObject).namespace ?? 'default').toBe(namespace);
-      expect(object.reportingComponent).not.toBe('');
-      expect(Number.isNaN(Date.parse(String(object.eventTime ?? object.lastTimestamp)))).toBe(false);
+test.concurrent.for(['crashloop', 'node-lost', 'image-pull', 'oom', 'deploy'])(
+  '%s is the same story every time',
+  async (name) => {
+    const stories: unknown[] = [];
+    for (let run = 0; run < 2; run++) {
+      await using it = await started();
+      await it.simulator.play(name, { speed: 10_000, namespace: 'shop' });
+      const lines = await it.client.watched(`${CORE}/events`, 'resourceVersion=1003');
+      stories.push(
+        lines.map(({ type, object }) => `${type} ${Object(object.metadata).name} ${object.reason} ${object.message}`),
+      );
+      expect(lines).toHaveLength(it.simulator.emitted.count);
+      for (const { object } of lines) {
+        const { namespace } = Object(object.metadata);
+        expect(Object(object.involvedObject).namespace ?? 'default').toBe(namespace);
+        expect(object.reportingComponent).not.toBe('');
+        expect(Number.isNaN(Date.parse(String(object.eventTime ?? object.lastTimestamp)))).toBe(false);
+      }
     }
-  }
-  expect(stories[0]).toEqual(stories[1]);
-  expect(stories[0]).not.toHaveLength(0);
-});
+    expect(stories[0]).toEqual(stories[1]);
+    expect(stories[0]).not.toHaveLength(0);
+  },
+);
 
-test('a crash loop raises the count of its warnings', async () => {
+test.concurrent('a crash loop raises the count of its warnings', async () => {
   await using run = await started();
   await run.simulator.play('crashloop', { speed: 10_000 });
   const lines = await run.client.watched(`${CORE}/events`, 'resourceVersion=1003&fieldSelector=reason%3DBackOff');
