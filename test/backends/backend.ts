@@ -1,5 +1,5 @@
 /**
- * How a test gets a real backend.
+ * How a test gets a real backend; README.md tells where they come from.
  *
  * `backend('kafka')` gives the address of the one that the whole run shares, or null where this machine has none (the
  * set-up has said so, and with REQUIRE_BACKENDS=1 the run has failed): `describe.skipIf(backend('kafka') === null)`.
