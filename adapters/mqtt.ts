@@ -36,6 +36,7 @@ import {
   type Finding,
   type Message,
   type Outcome,
+  Secret,
   secret,
 } from '../src/adapter.ts';
 import { explainLoss, explainRefusal, outcomeOfPuback, reasonCodeOf } from './mqtt-outcome.ts';
@@ -55,18 +56,22 @@ const brokerUrl = z
 
 const brokerOptions = z
   .strictObject({
-    url: brokerUrl,
+    url: brokerUrl.optional(),
+    /** A broker inside the daemon, in the place of a URL; port 0 takes any free one. */
+    embedded: z.strictObject({ port: z.int().min(0).max(65_535).default(1883) }).optional(),
     /** 5, or 4 for MQTT 3.1.1, as the protocol itself counts. */
     protocolVersion: z.literal([4, 5]).default(5),
     username: z.string().min(1).optional(),
     password: secret().optional(),
     tls: tlsFiles.optional(),
   })
+  .refine(({ url, embedded }) => (url === undefined) !== (embedded === undefined), 'either a url or embedded')
   .refine(({ username, password }) => password === undefined || username !== undefined, 'a password needs a username')
-  .refine(
-    ({ url, tls }) => tls === undefined || SECURE.includes(URL.parse(url)?.protocol ?? ''),
-    'tls needs mqtts: or wss:',
-  );
+  .refine(({ url, tls }) => tls === undefined || SECURE.includes(protocolOf(url)), 'tls needs mqtts: or wss:');
+
+function protocolOf(url = ''): string {
+  return URL.parse(url)?.protocol ?? '';
+}
 
 const routeOptions = z.strictObject({
   mode: z.enum(['binary', 'structured']).default('structured'),
@@ -75,6 +80,7 @@ const routeOptions = z.strictObject({
 });
 
 type BrokerOptions = z.output<typeof brokerOptions>;
+type Remote = BrokerOptions & { readonly url: string };
 type RouteOptions = z.output<typeof routeOptions>;
 
 export const mqtt: AdapterType<BrokerOptions, RouteOptions> = {
@@ -92,7 +98,21 @@ export const mqtt: AdapterType<BrokerOptions, RouteOptions> = {
     mode: 'structured',
   },
 
-  async create(broker, route, context) {
+  async serve({ embedded }, log) {
+    if (embedded === undefined) return undefined;
+    const { EmbeddedMqtt } = await import('./embedded-mqtt.ts');
+    const server = await EmbeddedMqtt.start({ port: embedded.port, log });
+    const { address: url, username, password } = server;
+    return {
+      address: url,
+      options: { url, protocolVersion: 4, username, password: Secret.of(password) },
+      ready: (signal) => server.ready(signal),
+      [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    };
+  },
+
+  async create({ url, ...broker }, route, context) {
+    if (url === undefined) throw new Error('The embedded MQTT broker is used before it is started.');
     if (route.mode === 'binary' && broker.protocolVersion === 4) {
       throw new Error('MQTT 3.1.1 has no place for attributes: say mode: structured, or protocolVersion: 5.');
     }
@@ -102,7 +122,7 @@ export const mqtt: AdapterType<BrokerOptions, RouteOptions> = {
       readTls(broker.tls),
     ]);
     const open = () =>
-      connect(broker.url, {
+      connect(url, {
         protocolVersion: broker.protocolVersion,
         // Two daemons of one name must not take each other's session over for ever.
         clientId: `${context.clientId}-${randomBytes(4).toString('hex')}`,
@@ -114,13 +134,13 @@ export const mqtt: AdapterType<BrokerOptions, RouteOptions> = {
         keepalive: 15,
         connectTimeout: 20_000,
       });
-    return new MqttAdapter(open, broker, route, context);
+    return new MqttAdapter(open, { ...broker, url }, route, context);
   },
 };
 
 class MqttAdapter implements Adapter {
   readonly #open: () => MqttClient;
-  readonly #broker: BrokerOptions;
+  readonly #broker: Remote;
   readonly #route: RouteOptions;
   readonly #log: AdapterContext['log'];
   readonly #underWay = new UnderWay();
@@ -132,7 +152,7 @@ class MqttAdapter implements Adapter {
   /** Of the PUBACK that has just come in. */
   #reasonCode = 0;
 
-  constructor(open: () => MqttClient, broker: BrokerOptions, route: RouteOptions, { log }: AdapterContext) {
+  constructor(open: () => MqttClient, broker: Remote, route: RouteOptions, { log }: AdapterContext) {
     this.#open = open;
     this.#broker = broker;
     this.#route = route;
