@@ -5,7 +5,7 @@
  */
 import { type MicroTime, microTime, type Time, timeIn } from './time.ts';
 
-export interface ObjectReference {
+interface ObjectReference {
   readonly apiVersion?: string | undefined;
   readonly kind?: string | undefined;
   readonly namespace?: string | undefined;

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { ObjectKey } from './cloud-event.ts';
 
 /** Bytes of UTF-8. An intermediary must forward 64 KiB, all attributes and the data together. */
-export const MAX_ATTRIBUTE_BYTES = 512;
+const MAX_ATTRIBUTE_BYTES = 512;
 
 const ILLEGAL = /[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]/gu;
 
