@@ -77,15 +77,14 @@ export async function sendInOrder<Item extends Sendable>(work: {
 }
 
 /** The items in their order, in batches within the limits. An item over the limit of bytes has one of its own. */
-export function inBatches<Item>(
+export function inBatches<Item extends { readonly bytes: number }>(
   items: readonly Item[],
-  bytesOf: (item: Item) => number,
   limits: { readonly bytes: number; readonly count?: number },
 ): Item[][] {
   const batches: Item[][] = [];
   let room = 0;
   for (const item of items) {
-    const bytes = bytesOf(item);
+    const { bytes } = item;
     const last = batches.at(-1);
     if (last !== undefined && bytes <= room && last.length !== limits.count) {
       last.push(item);

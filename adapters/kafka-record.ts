@@ -8,6 +8,8 @@ export interface KafkaRecord {
   readonly key: Buffer;
   readonly value: Buffer;
   readonly headers: Readonly<Record<string, string>>;
+  /** What it takes of a record batch, at most. */
+  readonly bytes: number;
 }
 
 /** https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md, sections 3.2 and 3.3 */
@@ -16,10 +18,15 @@ export function toRecord(message: Message, mode: 'binary' | 'structured'): Kafka
   const key = Buffer.from(message.key);
   if (mode === 'structured') {
     const value = asBuffer(structuredJson(attributes, data));
-    return { message, key, value, headers: { 'content-type': STRUCTURED_CONTENT_TYPE } };
+    return sized({ message, key, value, headers: { 'content-type': STRUCTURED_CONTENT_TYPE } });
   }
   const headers = Object.fromEntries(attributeEntries(attributes).map(([name, value]) => [`ce_${name}`, value]));
-  return { message, key, value: asBuffer(data), headers: { ...headers, 'content-type': attributes.datacontenttype } };
+  headers['content-type'] = attributes.datacontenttype;
+  return sized({ message, key, value: asBuffer(data), headers });
+}
+
+function sized(record: Omit<KafkaRecord, 'bytes'>): KafkaRecord {
+  return { ...record, bytes: recordBytes(record) };
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
@@ -30,7 +37,7 @@ function asBuffer(bytes: Uint8Array): Buffer {
 const BATCH_HEADER_BYTES = 61;
 
 /** The bytes of a record within a batch whose records all have one time, at most: its place in it may save two. */
-function recordBytes({ key, value, headers }: KafkaRecord): number {
+function recordBytes({ key, value, headers }: Omit<KafkaRecord, 'bytes'>): number {
   const timeAndOffsetBytes = 1 + 3;
   let bytes = 1 + timeAndOffsetBytes + withLength(key.length) + withLength(value.length) + 1;
   for (const [name, text] of Object.entries(headers)) {
@@ -47,10 +54,10 @@ function withLength(bytes: number): number {
 }
 
 export function fitsAlone(record: KafkaRecord, maxBytes: number): boolean {
-  return BATCH_HEADER_BYTES + recordBytes(record) <= maxBytes;
+  return BATCH_HEADER_BYTES + record.bytes <= maxBytes;
 }
 
 /** The records in their order, in record batches that the broker takes. Each record must fit alone. */
 export function recordBatches(records: readonly KafkaRecord[], maxBytes: number): KafkaRecord[][] {
-  return inBatches(records, recordBytes, { bytes: maxBytes - BATCH_HEADER_BYTES });
+  return inBatches(records, { bytes: maxBytes - BATCH_HEADER_BYTES });
 }

@@ -9,6 +9,8 @@ export interface PubSubMessage {
   readonly data: Uint8Array;
   readonly attributes: Readonly<Record<string, string>>;
   readonly orderingKey: string;
+  /** What it takes of a request, at most. */
+  readonly bytes: number;
 }
 
 /**
@@ -20,11 +22,11 @@ export function toPubSub(message: Message, mode: 'binary' | 'structured'): PubSu
   const orderingKey = orderingKeyOf(message.key);
   if (mode === 'structured') {
     const types = contentType(STRUCTURED_CONTENT_TYPE);
-    return { message, data: structuredJson(attributes, data), attributes: types, orderingKey };
+    return sized({ message, data: structuredJson(attributes, data), attributes: types, orderingKey });
   }
   const entries = attributeEntries(attributes).map(([name, value]) => [`ce-${name}`, value]);
   const types = contentType(attributes.datacontenttype);
-  return { message, data, attributes: { ...Object.fromEntries(entries), ...types }, orderingKey };
+  return sized({ message, data, attributes: { ...Object.fromEntries(entries), ...types }, orderingKey });
 }
 
 function contentType(type: string): Record<string, string> {
@@ -53,16 +55,15 @@ function orderingKeyOf(key: string): string {
   return `${cut}#${hash}`;
 }
 
-/** The bytes of a message within a request, at most. */
-export function messageBytes({ data, attributes, orderingKey }: PubSubMessage): number {
-  let bytes = data.length + Buffer.byteLength(orderingKey) + 24;
-  for (const [name, value] of Object.entries(attributes)) bytes += name.length + Buffer.byteLength(value) + 12;
-  return bytes;
+function sized(message: Omit<PubSubMessage, 'bytes'>): PubSubMessage {
+  let bytes = message.data.length + Buffer.byteLength(message.orderingKey) + 24;
+  for (const [name, value] of Object.entries(message.attributes)) bytes += name.length + Buffer.byteLength(value) + 12;
+  return { ...message, bytes };
 }
 
 /** What Pub/Sub would refuse a message for, and with it all others of the request. */
 export function refusalOf(message: PubSubMessage): Refusal | undefined {
-  if (messageBytes(message) > REQUEST_LIMITS.bytes) {
+  if (message.bytes > REQUEST_LIMITS.bytes) {
     const detail = `The message is larger than the ${MAX_REQUEST_BYTES} bytes that Pub/Sub takes.`;
     return { kind: 'reject', reason: 'too-large', detail, judge: 'adapter' };
   }

@@ -8,7 +8,7 @@ import {
 } from '../src/adapter.ts';
 import { type Answer, inBatches, sendInOrder, Verdicts } from './in-order.ts';
 import { channelProblem, explainConnect, isReady, type PublisherClient, type PubSubLogin } from './pubsub-client.ts';
-import { messageBytes, type PubSubMessage, REQUEST_LIMITS, refusalOf, toPubSub } from './pubsub-message.ts';
+import { type PubSubMessage, REQUEST_LIMITS, refusalOf, toPubSub } from './pubsub-message.ts';
 import { forbiddenTopic, isStatusError, missingTopic, STATUS, type StatusError, verdictOf } from './pubsub-outcome.ts';
 import { UnderWay } from './under-way.ts';
 
@@ -70,7 +70,7 @@ export class PubSubAdapter implements Adapter {
   }
 
   async #publishLane(messages: readonly PubSubMessage[], verdicts: Verdicts): Promise<void> {
-    const batches = inBatches(verdicts.sound(messages, refusalOf), messageBytes, REQUEST_LIMITS);
+    const batches = inBatches(verdicts.sound(messages, refusalOf), REQUEST_LIMITS);
     await sendInOrder({ batches, verdicts, send: (batch) => this.#send(batch) });
   }
 

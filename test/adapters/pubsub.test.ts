@@ -3,7 +3,7 @@ import pino from 'pino';
 import { expect, test } from 'vitest';
 import { pubsub } from '../../adapters/pubsub.ts';
 import { explainConnect } from '../../adapters/pubsub-client.ts';
-import { messageBytes, REQUEST_LIMITS, refusalOf, toPubSub } from '../../adapters/pubsub-message.ts';
+import { REQUEST_LIMITS, refusalOf, toPubSub } from '../../adapters/pubsub-message.ts';
 import { Secret } from '../../src/adapter.ts';
 import { message } from '../contract/message.ts';
 
@@ -25,13 +25,10 @@ test('an ordering key of any length is legal, and different keys stay different'
 });
 
 test('a message of just the limit is sent, one byte more is a reject of ours', () => {
-  const of = (bytes: number) => ({
-    ...toPubSub(message({ destination: 'any' }), 'binary'),
-    data: new Uint8Array(bytes),
-  });
-  const most = REQUEST_LIMITS.bytes - messageBytes(of(0));
-  expect(refusalOf(of(most))).toBeUndefined();
-  expect(refusalOf(of(most + 1))).toMatchObject({ kind: 'reject', reason: 'too-large', judge: 'adapter' });
+  const noted = (note: string) => toPubSub(message({ destination: 'any', data: { note } }), 'binary');
+  const most = 'x'.repeat(REQUEST_LIMITS.bytes - noted('').bytes);
+  expect(refusalOf(noted(most))).toBeUndefined();
+  expect(refusalOf(noted(`${most}x`))).toMatchObject({ kind: 'reject', reason: 'too-large', judge: 'adapter' });
 });
 
 test('an emulator is an http: URL, and no credentials are ever sent there', () => {

@@ -15,7 +15,10 @@ import { adapterContract } from './suite.ts';
 
 async function kafkaHarness(): Promise<Harness> {
   await using scope = new AsyncDisposableStack();
-  const { address, program } = scope.use(await startKafka());
+  const { address, program } = scope.use(
+    // Willing to make any topic that is asked for, so that it shows if the adapter asks in a way that makes one.
+    await startKafka({ properties: { 'auto.create.topics.enable': 'true' } }),
+  );
   const directory = scope.use(await mkdtempDisposable(join(tmpdir(), 'kube-fanout-contract-'))).path;
   const login = address.sasl;
   if (login === undefined) throw new Error('This Kafka has no login.');
