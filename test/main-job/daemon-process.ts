@@ -24,12 +24,21 @@ export interface DaemonSpec {
 export async function startDaemonProcess(spec: DaemonSpec): Promise<Program> {
   const { directory, kube, token = kube.token, brokers, routes, more } = spec;
   const [config, ca, tokenFile] = ['config.yaml', 'ca.pem', 'token'].map((name) => join(directory, name));
-  if (config === undefined || ca === undefined || tokenFile === undefined) throw new Error('three names make three files');
+  if (config === undefined || ca === undefined || tokenFile === undefined)
+    throw new Error('three names make three files');
   await writeFile(ca, kube.ca);
   await writeFile(tokenFile, token);
   const kubernetes = { server: kube.server, caFile: ca, token: { file: tokenFile } };
   const journal = { path: join(directory, 'journal.db') };
-  const whole = { apiVersion: 'kube-fanout/v1alpha1', cluster: 'test', source: { kubernetes }, journal, brokers, routes, ...more };
+  const whole = {
+    apiVersion: 'kube-fanout/v1alpha1',
+    cluster: 'test',
+    source: { kubernetes },
+    journal,
+    brokers,
+    routes,
+    ...more,
+  };
   await writeFile(config, stringify(whole));
   const log = join(directory, 'daemon.log');
   return Program.start({
@@ -41,6 +50,14 @@ export async function startDaemonProcess(spec: DaemonSpec): Promise<Program> {
       const text = await readFile(log, 'utf8').catch(() => '');
       if (!text.includes('"starting"')) throw new Error('it has not said that it starts');
     },
+  });
+}
+
+/** Settles when the daemon watches the API server, by its own metrics. */
+export async function watching(port: number): Promise<void> {
+  await until('the daemon watches the API server', async () => {
+    const answer = await fetch(`http://127.0.0.1:${port}/metrics`).catch(() => undefined);
+    return /^kube_fanout_stream_up\{.*\} 1$/m.test((await answer?.text()) ?? '');
   });
 }
 

@@ -1,0 +1,67 @@
+import type { TruthRevision } from '../backends/truth.ts';
+import type { Seen } from './subscribers.ts';
+
+/** What became of every revision that etcd stored, on one route. */
+export interface Books {
+  readonly route: string;
+  readonly revisions: number;
+  readonly delivered: number;
+  readonly dead: number;
+  readonly missing: readonly string[];
+  readonly repeated: number;
+  /** Events that came after a newer one of the same object, repeats dropped. */
+  readonly disorder: readonly string[];
+  /** Delivered, and never written. */
+  readonly unknown: readonly string[];
+}
+
+export function booksOf(
+  route: string,
+  { truth, seen, dead }: { truth: readonly TruthRevision[]; seen: readonly Seen[]; dead: ReadonlySet<string> },
+): Books {
+  const written = new Set(truth.filter(({ deleted }) => !deleted).map(idOf));
+  const events = seen.filter(({ type }) => type === 'kube-fanout.event.v1');
+  const ids = new Set(events.map(({ id }) => id));
+  return {
+    route,
+    revisions: written.size,
+    delivered: ids.size,
+    dead: dead.size,
+    missing: [...written].filter((id) => !ids.has(id) && !dead.has(id)),
+    repeated: events.length - ids.size,
+    disorder: disorderIn(events),
+    unknown: [...ids].filter((id) => !written.has(id)),
+  };
+}
+
+export function idOf({ uid, resourceVersion }: TruthRevision): string {
+  return `${uid}.${resourceVersion}`;
+}
+
+function disorderIn(events: readonly Seen[]): string[] {
+  const known = new Set<string>();
+  const newest = new Map<string, string>();
+  return events.flatMap(({ id, part, partitionkey, sequence }) => {
+    if (known.has(id)) return [];
+    known.add(id);
+    const place = `${part}\n${partitionkey}`;
+    const before = newest.get(place) ?? '';
+    if (before < sequence) newest.set(place, sequence);
+    return before < sequence ? [] : [id];
+  });
+}
+
+export function tableOf(books: readonly Books[]): string {
+  const rows = books.map((one) => ({
+    route: one.route,
+    revisions: one.revisions,
+    delivered: one.delivered,
+    dead: one.dead,
+    missing: one.missing.length,
+    repeated: one.repeated,
+    disorder: one.disorder.length,
+  }));
+  const heads = ['route', 'revisions', 'delivered', 'dead', 'missing', 'repeated', 'disorder'] as const;
+  const line = (cells: readonly (string | number)[]) => cells.map((cell) => String(cell).padStart(10)).join(' ');
+  return [line(heads), ...rows.map((row) => line(heads.map((head) => row[head])))].join('\n');
+}

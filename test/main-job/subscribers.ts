@@ -1,0 +1,166 @@
+/** Who reads what the daemon has published: each with another client than the daemon's, wherever there is one. */
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { promisify } from 'node:util';
+import { PubSub, v1 } from '@google-cloud/pubsub';
+import { CloudEvent, HTTP } from 'cloudevents';
+import { Kafka, logLevel } from 'kafkajs';
+import type { KafkaAddress } from '../backends/kafka.ts';
+import type { MosquittoAddress } from '../backends/mosquitto.ts';
+import type { NatsAddress } from '../backends/nats.ts';
+import type { PubSubAddress } from '../backends/pubsub.ts';
+import type { Received } from '../contract/harness.ts';
+import { mosquittoSub } from '../contract/mosquitto-sub.ts';
+import { readStream } from '../contract/nats-streams.ts';
+import { NatsWire } from '../contract/nats-wire.ts';
+
+/** A CloudEvent in the order in which the subscriber got it. */
+export interface Seen {
+  readonly id: string;
+  readonly partitionkey: string;
+  readonly sequence: string;
+  /** Parts of one topic that have an order of their own, such as the partitions; the order holds within each. */
+  readonly part: string;
+  /** The broker's own key, where it has one. */
+  readonly key: string | undefined;
+  readonly type: string;
+  readonly data: unknown;
+}
+
+export interface Subscriber extends AsyncDisposable {
+  readonly route: string;
+  /** The entries of the daemon's config. */
+  readonly broker: object;
+  readonly to: object;
+  /** Everything so far. */
+  seen(): Promise<readonly Seen[]>;
+}
+
+/** As the CloudEvents SDK understands it, which shares no code with the daemon. */
+function decode({ key, headers, body }: Received, part: string): Seen {
+  const plain = Object.entries(headers).map(([name, value]) => {
+    const attribute = name.toLowerCase().replace(/^ce[-_]/, 'ce-');
+    return [attribute, attribute === 'content-type' ? value.split(';')[0] : value] as const;
+  });
+  const event = HTTP.toEvent({ headers: Object.fromEntries(plain), body: new TextDecoder().decode(body) });
+  if (!(event instanceof CloudEvent)) throw new Error('not one CloudEvent');
+  event.validate();
+  const { id, partitionkey, sequence, type, data } = event.toJSON();
+  return {
+    id: String(id),
+    partitionkey: String(partitionkey),
+    sequence: String(sequence),
+    part,
+    key,
+    type: String(type),
+    data,
+  };
+}
+
+export async function kafkaSubscriber({ bootstrap }: KafkaAddress): Promise<Subscriber> {
+  const topic = `events-${randomUUID()}`;
+  const admin = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  await admin.createTopics({ topics: [{ topic, numPartitions: 3 }], waitForLeaders: true });
+  await admin.disconnect();
+  return {
+    route: 'kafka',
+    broker: { kafka: { bootstrap: [bootstrap] } },
+    to: { topic },
+    async seen() {
+      const args = ['-C', '-b', bootstrap, '-t', topic, '-o', 'beginning', '-e', '-q', '-J'];
+      const { stdout } = await promisify(execFile)('kcat', args, { maxBuffer: 2 ** 30 });
+      return stdout.split('\n').filter(Boolean).map(kafkaEvent);
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+function kafkaEvent(line: string): Seen {
+  const { partition, key, headers, payload } = JSON.parse(line);
+  const named: Record<string, string> = {};
+  for (let i = 0; i < headers.length; i += 2) named[headers[i]] = headers[i + 1];
+  return decode({ key, headers: named, body: Buffer.from(payload) }, String(partition));
+}
+
+/** Subscribed from the start on, for MQTT keeps nothing for those who come later. */
+export async function mqttSubscriber({ url }: MosquittoAddress): Promise<Subscriber> {
+  const root = randomUUID();
+  const reader = await mosquittoSub({ url, topic: `${root}/#`, protocolVersion: 5 });
+  return {
+    route: 'mqtt',
+    broker: { mqtt: { url } },
+    to: { topic: `${root}/{event.metadata.namespace}/{event.regarding.kind}/{event.reason}` },
+    seen: async () => (await reader.received(0)).map((one) => decode(one, 'all')),
+    [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+  };
+}
+
+/** One stream, for as many routes as there are roots of subjects. */
+export async function natsSubscribers(at: NatsAddress): Promise<readonly Subscriber[]> {
+  const name = `EVENTS${randomUUID().replaceAll('-', '')}`;
+  const subjects = [`${name}.reasons.*.*`, `${name}.all`];
+  await using wire = await NatsWire.connect(at);
+  await wire.jetStream(`STREAM.CREATE.${name}`, { name, subjects, storage: 'file', retention: 'limits' });
+  const reader = readStream(at, `stream.${name}`);
+  const subscriber = (route: string, subject: string): Subscriber => ({
+    route,
+    broker: { nats: { servers: [at.url] } },
+    to: { subject },
+    async seen() {
+      const all = await reader.received(0);
+      return all
+        .filter(({ headers }) => headers['Nats-Msg-Id']?.endsWith(`/${route}`))
+        .map((one) => decode(one, 'all'));
+    },
+    async [Symbol.asyncDispose]() {},
+  });
+  return [
+    subscriber('nats', `${name}.reasons.{event.metadata.namespace}.{event.reason}`),
+    subscriber('nats-again', `${name}.all`),
+  ];
+}
+
+export async function pubSubSubscriber({ endpoint }: PubSubAddress): Promise<Subscriber> {
+  await using scope = new AsyncDisposableStack();
+  const projectId = 'main-job';
+  const clientOptions = { universeDomain: 'googleapis.com' };
+  const sdk = new PubSub({ projectId, apiEndpoint: endpoint, emulatorMode: true, clientOptions });
+  scope.defer(() => sdk.close());
+  const [topic] = await sdk.createTopic(`events-${randomUUID()}`);
+  const [subscription] = await topic.createSubscription(`all-${randomUUID()}`, { enableMessageOrdering: true });
+  const reader = new v1.SubscriberClient({ ...(await sdk.getClientConfig()) });
+  scope.defer(() => reader.close());
+  const found: { readonly number: number; readonly seen: Seen }[] = [];
+  const pull = async () => {
+    const [{ receivedMessages }] = await reader.pull({
+      subscription: subscription.name,
+      maxMessages: 1_000,
+      returnImmediately: true,
+    });
+    const messages = receivedMessages ?? [];
+    for (const { message } of messages) {
+      const received = {
+        key: message?.orderingKey ?? '',
+        headers: message?.attributes ?? {},
+        body: Buffer.from(message?.data ?? ''),
+      };
+      // The fake numbers its messages in the order in which it took them: m0, m1, …
+      found.push({ number: Number(message?.messageId?.slice(1)), seen: decode(received, 'all') });
+    }
+    const ackIds = messages.map(({ ackId }) => ackId ?? '');
+    if (ackIds.length > 0) await reader.acknowledge({ subscription: subscription.name, ackIds });
+    return messages.length;
+  };
+  const owned = scope.move();
+  return {
+    route: 'pubsub',
+    broker: { pubsub: { projectId, endpoint: `http://${endpoint}` } },
+    to: { topic: topic.name.split('/').at(-1) },
+    async seen() {
+      while ((await pull()) > 0);
+      return found.toSorted((a, b) => a.number - b.number).map(({ seen }) => seen);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
