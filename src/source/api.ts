@@ -16,8 +16,13 @@ export interface ListPage {
   readonly items: readonly unknown[];
   /** Where the list goes on, or undefined when this page is its last. */
   readonly token: string | undefined;
-  /** Bytes of its JSON. */
+  /** The length of its JSON, never 0. */
   readonly bytes: number;
+}
+
+/** A page of more bytes than are taken into memory at once. Fewer Events may fit. */
+export class PageTooLargeError extends Error {
+  override readonly name = 'PageTooLargeError';
 }
 
 export interface LineBatch {
@@ -66,6 +71,8 @@ const METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.
 const JSON_TYPE = 'application/json';
 /** The API server itself gives up after 60 s. */
 const ANSWER_TIMEOUT_MS = 65_000;
+/** Enough for a single Event with every character of it escaped. */
+const MAX_PAGE_BYTES = 32 * 1024 * 1024;
 const KEEP_ALIVE_MS = 15_000;
 
 class Connection implements EventsApi {
@@ -130,9 +137,7 @@ class Connection implements EventsApi {
 
   async #listed(request: Get, signal: AbortSignal): Promise<ListPage> {
     const { body } = await this.#get(request, signal);
-    const text = await body.text().catch((error: unknown) => {
-      throw unreachable(this.#cluster, error);
-    });
+    const text = await this.#textOf(body);
     const { metadata, items } = fieldsOf(jsonIn(text));
     const { resourceVersion, continue: token } = fieldsOf(metadata);
     const rv = parseResourceVersion(resourceVersion);
@@ -145,6 +150,22 @@ class Connection implements EventsApi {
       token: typeof token === 'string' && token !== '' ? token : undefined,
       bytes: text.length,
     };
+  }
+
+  async #textOf(body: Dispatcher.ResponseData['body']): Promise<string> {
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    try {
+      for await (const chunk of body) {
+        chunks.push(chunk);
+        bytes += chunk.length;
+        if (bytes > MAX_PAGE_BYTES) break;
+      }
+    } catch (error) {
+      throw unreachable(this.#cluster, error);
+    }
+    if (bytes > MAX_PAGE_BYTES) throw new PageTooLargeError(`a page of a list has more than ${MAX_PAGE_BYTES} bytes`);
+    return Buffer.concat(chunks, bytes).toString();
   }
 
   #selector(): Record<string, string> {
@@ -188,7 +209,7 @@ class Connection implements EventsApi {
   }
 
   async #refusal({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Error> {
-    const text = await body.text().catch(() => '');
+    const text = await this.#textOf(body).catch(() => '');
     const found = statusIn(jsonIn(text));
     const retryAfter = Number(headers['retry-after']);
     const status = {

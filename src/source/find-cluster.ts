@@ -88,11 +88,19 @@ async function kubeconfig(choice: KubeconfigChoice, signal: AbortSignal, around:
   if ('missing' in answer) throw new NoClusterError(`${answer.missing} (${present.join(', ')})`);
   if ('failure' in answer) throw new Error(`the kubeconfig at ${present.join(', ')} does not work: ${answer.failure}`);
   const { server, context, ...credentials } = answer;
+  let renewed: Promise<Cluster> | undefined;
   return {
     ...credentials,
     server: new URL(server),
     token: async () => undefined,
-    renew: (until) => kubeconfig({ ...choice, context }, until, around),
+    // All streams notice at the same time that their credentials have run out: one of them asks for all.
+    renew: (until) => {
+      renewed ??= kubeconfig({ ...choice, context }, until, around).catch((error: unknown) => {
+        renewed = undefined;
+        throw error;
+      });
+      return renewed;
+    },
     name: context,
     describe: `context ${context} of ${present.join(', ')}`,
   };

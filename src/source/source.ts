@@ -7,7 +7,7 @@ import { eventsApi } from './api.ts';
 import { Backlog } from './backlog.ts';
 import type { Cluster } from './cluster.ts';
 import { newStatus, type StreamStatus } from './status.ts';
-import { runStream, type StreamParts, TIMING, type Timing } from './stream.ts';
+import { LIMITS, type Limits, runStream, type StreamParts } from './stream.ts';
 
 export type { StreamStatus } from './status.ts';
 
@@ -21,7 +21,7 @@ export interface SourceOptions extends Pick<StreamParts, 'envelope' | 'gap'> {
   readonly startFrom: 'oldest' | 'now';
   readonly log: Logger;
   readonly userAgent: string;
-  readonly timing?: Timing;
+  readonly limits?: Limits;
 }
 
 /** All streams together may have read so much that the journal has not taken yet. */
@@ -62,7 +62,7 @@ export class Source {
     const options = this.#options;
     const { stream } = status;
     await using api = eventsApi({ ...options, stream });
-    const parts: StreamParts = { ...options, api, backlog: this.#backlog, timing: options.timing ?? TIMING };
+    const parts: StreamParts = { ...options, api, backlog: this.#backlog, limits: options.limits ?? LIMITS };
     const fresh = { stream, epoch: 0, rv: undefined, floor: undefined, listing: undefined };
     const fromNow = state === undefined && options.startFrom === 'now';
     await runStream(parts, { stream: state ?? fresh, fromNow, status }, signal);

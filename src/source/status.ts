@@ -1,12 +1,14 @@
 /** What can be seen of a stream from outside: for the status line, the metrics and the books of a whole daemon. */
 import type { ResourceVersion, StreamName } from '../envelope/position.ts';
-import type { Paging, Phase } from './step.ts';
+import type { Paging, Phase } from './state.ts';
 
 /** Updated in place by the source while it runs; everybody else only reads it. */
 export interface StreamStatus {
   readonly stream: StreamName;
   phase: Phase;
   paging: Paging;
+  /** The API server has accepted a watch, and nothing has gone wrong since. */
+  up: boolean;
   epoch: number;
   /** Up to where routes may read. */
   rv: ResourceVersion | undefined;
@@ -43,6 +45,7 @@ export function newStatus(stream: StreamName): StreamStatus {
     stream,
     phase: 'probing',
     paging: 'idle',
+    up: false,
     epoch: 0,
     rv: undefined,
     lastLineAt: undefined,

@@ -1,19 +1,19 @@
 /** One stream: asks the API server what the step function wants to know, and appends to the journal what it decides. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { Origin } from '../envelope/cloud-event.ts';
-import { parseResourceVersion, type StreamName } from '../envelope/position.ts';
+import type { StreamName } from '../envelope/position.ts';
 import type { Journal } from '../journal/port.ts';
 import type { NewRecord, StreamState } from '../journal/record.ts';
-import type { EventsApi, ListPage } from './api.ts';
-import { ApiError, fieldsOf, UnorderedError } from './api-error.ts';
+import { ApiError, UnorderedError } from './api-error.ts';
 import type { Backlog } from './backlog.ts';
+import { PageReader, type PageReaderParts } from './page-reader.ts';
 import { Slot } from './slot.ts';
+import type { Effect, GapFound, Input, Page, SourceState, Step } from './state.ts';
 import type { StreamStatus } from './status.ts';
-import { begin, type Effect, type GapFound, type Input, type Page, type SourceState, type Step, step } from './step.ts';
+import { begin, step } from './step.ts';
 import { readWatchLines } from './watch-lines.ts';
 
-export interface Timing {
+export interface Limits {
   /** How long a watch is asked to last, before jitter: well below the five minutes of history that etcd keeps. */
   readonly watchSeconds: number;
   /** A clean end before it says that the watch may never have begun. */
@@ -22,26 +22,29 @@ export interface Timing {
   readonly graceMs: number;
   /** How long a watch may be left unread. */
   readonly unreadMs: number;
+  /** Events on one page of a list, unless they are so large that fewer must do. */
+  readonly pageEvents: number;
   /** What every wait after a failure is multiplied by: 1, but in a test that cannot wait. */
   readonly waits: number;
 }
 
-export const TIMING: Timing = { watchSeconds: 120, atOnceMs: 2_000, graceMs: 7_000, unreadMs: 5_000, waits: 1 };
+export const LIMITS: Limits = {
+  watchSeconds: 120,
+  atOnceMs: 2_000,
+  graceMs: 7_000,
+  unreadMs: 5_000,
+  pageEvents: 500,
+  waits: 1,
+};
 
-export interface StreamParts {
-  readonly api: EventsApi;
+export interface StreamParts extends Pick<PageReaderParts, 'api' | 'envelope'> {
   readonly journal: Pick<Journal, 'append'>;
   readonly backlog: Backlog;
-  /** Never throws. */
-  readonly envelope: (object: unknown, origin: Exclude<Origin, 'replay'>) => NewRecord | { readonly refused: string };
   readonly gap: (gap: GapFound & { readonly stream: StreamName }) => NewRecord;
   readonly log: Logger;
-  readonly timing: Timing;
+  readonly limits: Limits;
 }
 
-/** The bytes that a page may have; one that is larger makes the next ones shorter. */
-const PAGE_BYTES = 8 * 1024 * 1024;
-const PAGE_EVENTS = 500;
 /** What a record takes in memory beside its data, about. */
 const RECORD_OVERHEAD_BYTES = 600;
 
@@ -63,19 +66,22 @@ export async function runStream(
 class StreamLoop {
   readonly #parts: StreamParts;
   readonly #status: StreamStatus;
+  readonly #end = new AbortController();
   readonly #signal: AbortSignal;
   readonly #watch: Slot<Input>;
   readonly #paging: Slot<Input>;
   readonly #over = Promise.withResolvers<void>();
   readonly #appending = new Set<Promise<void>>();
   #state: SourceState | undefined;
-  #pageEvents = PAGE_EVENTS;
+  readonly #pages: PageReader;
   #troubles: { watch?: string | undefined; paging?: string | undefined } = {};
 
   constructor(parts: StreamParts, status: StreamStatus, signal: AbortSignal) {
     this.#parts = parts;
+    const { counters } = status;
+    this.#pages = new PageReader({ ...parts, counters, skip: (why) => this.#skip(why) }, parts.limits.pageEvents);
     this.#status = status;
-    this.#signal = signal;
+    this.#signal = AbortSignal.any([signal, this.#end.signal]);
     this.#watch = new Slot((input) => this.#feed(input), this.#over.reject);
     this.#paging = new Slot((input) => this.#feed(input), this.#over.reject);
   }
@@ -89,6 +95,7 @@ class StreamLoop {
       await this.#over.promise;
     } finally {
       this.#signal.removeEventListener('abort', stop);
+      this.#end.abort();
       this.#watch.stop();
       this.#paging.stop();
       await Promise.all([this.#watch.idle(), this.#paging.idle(), ...this.#appending]);
@@ -131,7 +138,7 @@ class StreamLoop {
       case 'watch':
         return this.#lines(effect, signal, tell);
       case 'wait':
-        await sleep(jittered(effect.ms * this.#parts.timing.waits), undefined, { signal });
+        await sleep(jittered(effect.ms * this.#parts.limits.waits), undefined, { signal });
         return { kind: 'due' };
       case 'wait-for-room':
         return this.#room(signal);
@@ -140,7 +147,7 @@ class StreamLoop {
 
   async #page(effect: PagingEffect, signal: AbortSignal): Promise<Input> {
     if (effect.kind === 'page-wait') {
-      await sleep(jittered(effect.ms * this.#parts.timing.waits), undefined, { signal });
+      await sleep(jittered(effect.ms * this.#parts.limits.waits), undefined, { signal });
       return { kind: 'page-due' };
     }
     const page = await this.#list(effect.token, signal);
@@ -180,25 +187,7 @@ class StreamLoop {
 
   async #list(token: string | undefined, signal: AbortSignal): Promise<Page> {
     await this.#parts.backlog.room(signal);
-    this.#status.counters.pages += 1;
-    const listed = await this.#parts.api.list({ token, limit: this.#pageEvents }, signal);
-    const { rv, bytes, items } = listed;
-    const fitting = Math.floor((items.length * PAGE_BYTES) / Math.max(bytes, 1));
-    this.#pageEvents = Math.max(1, Math.min(PAGE_EVENTS, fitting, this.#pageEvents * 2));
-    return { rv, records: this.#recordsOf(listed), token: listed.token };
-  }
-
-  #recordsOf({ items }: ListPage): readonly NewRecord[] {
-    this.#status.counters.listed += items.length;
-    const records: NewRecord[] = [];
-    for (const item of items) {
-      const version = fieldsOf(fieldsOf(item).metadata).resourceVersion;
-      if (version !== undefined && parseResourceVersion(version) === undefined) throw new UnorderedError(version);
-      const record = this.#parts.envelope(item, 'backfill');
-      if ('refused' in record) this.#skip(`not an Event in a list, ${record.refused}`);
-      else records.push(record);
-    }
-    return records;
+    return this.#pages.read(token, signal);
   }
 
   async #lines(
@@ -206,11 +195,12 @@ class StreamLoop {
     signal: AbortSignal,
     tell: (input: Input) => void,
   ): Promise<Input> {
-    const { api, backlog, timing } = this.#parts;
+    const { api, backlog, limits } = this.#parts;
     this.#status.counters.watches += 1;
-    const seconds = Math.max(1, Math.round(timing.watchSeconds * (0.8 + Math.random() * 0.4)));
-    const watch = await api.watch({ from, seconds, graceMs: timing.graceMs }, signal);
+    const seconds = Math.max(1, Math.round(limits.watchSeconds * (0.8 + Math.random() * 0.4)));
+    const watch = await api.watch({ from, seconds, graceMs: limits.graceMs }, signal);
     this.#well('watch');
+    this.#status.up = true;
     const envelope = (object: unknown): ReturnType<StreamParts['envelope']> => this.#parts.envelope(object, 'live');
     for await (const { lines, oversize } of watch) {
       if (signal.aborted) break;
@@ -224,16 +214,17 @@ class StreamLoop {
       if (backlog.full && !(await this.#roomInTime(signal))) return { kind: 'blocked' };
     }
     const ms = performance.now() - watch.openedAt;
-    return { kind: 'ended', how: ms >= seconds * 950 ? 'timeout' : ms < timing.atOnceMs ? 'at-once' : 'early' };
+    return { kind: 'ended', how: ms >= seconds * 950 ? 'timeout' : ms < limits.atOnceMs ? 'at-once' : 'early' };
   }
 
   /** A watch that nobody reads makes the API server buffer without bound: better to close it and to come back. */
   async #roomInTime(signal: AbortSignal): Promise<boolean> {
-    await this.#parts.backlog.room(AbortSignal.any([signal, AbortSignal.timeout(this.#parts.timing.unreadMs)]));
+    await this.#parts.backlog.room(AbortSignal.any([signal, AbortSignal.timeout(this.#parts.limits.unreadMs)]));
     return !this.#parts.backlog.full;
   }
 
   async #room(signal: AbortSignal): Promise<Input> {
+    this.#status.up = false;
     this.#parts.log.warn(
       { stream: this.#status.stream },
       'the journal takes nothing, so the watch is closed; it goes on where it stands as soon as there is room',
@@ -249,6 +240,7 @@ class StreamLoop {
     } catch (error) {
       if (signal.aborted) return WITHDRAWN;
       this.#status.counters.failures += 1;
+      if (side === 'watch') this.#status.up = false;
       if (error instanceof UnorderedError) {
         this.#trouble(side, error.message);
         return { kind: 'refused' };
@@ -268,7 +260,10 @@ class StreamLoop {
 
   #skip(why: string): void {
     this.#status.counters.skipped += 1;
-    this.#parts.log.warn({ stream: this.#status.stream }, `skipped what the API server sent: ${why}`);
+    const { skipped } = this.#status.counters;
+    // Whoever sends many of them must not fill the log.
+    if (skipped > 20 && skipped % 1000 !== 0) return;
+    this.#parts.log.warn({ stream: this.#status.stream, skipped }, `skipped what the API server sent: ${why}`);
   }
 
   /** Said once, and again only when it is something else. */

@@ -1,9 +1,12 @@
 import { chmod, mkdir, mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { Secret } from '../../src/secret.ts';
 import { findCluster, NoClusterError, type Surroundings } from '../../src/source/find-cluster.ts';
+
+/** Each asks another process, which takes a second or two to load the client library. */
+vi.setConfig({ testTimeout: 30_000 });
 
 const { signal } = new AbortController();
 const AMBIENT = { kind: 'ambient' } as const;

@@ -1,7 +1,8 @@
 /** Plays the driver and the journal round the step function, one answer at a time, and checks what every append does. */
 import { gapPositionOf, positionOf, type StreamName } from '../../src/envelope/position.ts';
 import type { NewRecord, StreamState } from '../../src/journal/record.ts';
-import { begin, type Effect, type GapFound, type Input, type SourceState, step } from '../../src/source/step.ts';
+import type { Effect, GapFound, Input, SourceState } from '../../src/source/state.ts';
+import { begin, step } from '../../src/source/step.ts';
 import { type ModelServer, recordOf, version } from './model-server.ts';
 
 type Append = Extract<Effect, { kind: 'append' }>;

@@ -1,7 +1,7 @@
 /** A naive API server in memory: the whole truth about what was written, and what of it can still be read. */
 import { parseResourceVersion, positionOf, type ResourceVersion } from '../../src/envelope/position.ts';
 import type { NewRecord } from '../../src/journal/record.ts';
-import type { Page } from '../../src/source/step.ts';
+import type { Page } from '../../src/source/state.ts';
 
 export interface Write {
   readonly rv: number;

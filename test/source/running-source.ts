@@ -12,7 +12,7 @@ import type { Journal } from '../../src/journal/port.ts';
 import type { JournalRecord } from '../../src/journal/record.ts';
 import type { Cluster } from '../../src/source/cluster.ts';
 import { Source, type SourceOptions, type StreamStatus } from '../../src/source/source.ts';
-import { TIMING } from '../../src/source/stream.ts';
+import { LIMITS } from '../../src/source/stream.ts';
 
 export interface Logged {
   readonly level: number;
@@ -70,7 +70,7 @@ export async function startOnFile(path: string, options: Options): Promise<Runni
 /** Disposing of it stops the source as SIGTERM would; rejects when the source has. */
 export function startSource(
   journal: Pick<Journal, 'append' | 'streams' | 'read'>,
-  { streams, timing, ...options }: Options,
+  { streams, limits, ...options }: Options,
 ): RunningSource {
   const logged: Logged[] = [];
   const log = pino({ base: null }, { write: (line: string) => void logged.push(JSON.parse(line)) });
@@ -85,7 +85,7 @@ export function startSource(
     userAgent: 'kube-fanout/test',
     envelope: (object, origin) => envelopeOf(object, { cluster: 'test', origin, now: new Date() }),
     gap: (gap) => gapRecord({ ...gap, cluster: 'test', now: new Date() }),
-    timing: timing ?? TIMING,
+    limits: limits ?? LIMITS,
     ...options,
   });
   const running = source.run(stop.signal);

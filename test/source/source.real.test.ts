@@ -1,7 +1,7 @@
 /** The source against a real kube-apiserver on etcd, which these tests compact, kill and freeze: one of their own. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Cluster } from '../../src/source/cluster.ts';
-import { TIMING } from '../../src/source/stream.ts';
+import { LIMITS } from '../../src/source/stream.ts';
 import { backend } from '../backends/backend.ts';
 import { compact, etcdRevision } from '../backends/etcd.ts';
 import { ordinaryEvents } from '../backends/events.ts';
@@ -60,7 +60,7 @@ describe.skipIf(backend('kube') === null)('the source, on a real API server', ()
     await using file = await temporaryFile();
     {
       await using source = await startOnFile(file.path, { cluster, streams: [namespace] });
-      await source.until('it watches', () => source.status.phase === 'watching');
+      await source.until('it watches', () => source.status.up);
       await write(writer, namespace, 10);
       await source.until('they are there', () => source.status.counters.appended === 10);
     }
@@ -101,8 +101,8 @@ describe.skipIf(backend('kube') === null)('the source, on a real API server', ()
     await using writer = new EventWriter(kube.address);
     await using file = await temporaryFile();
     await write(writer, quiet, 1);
-    const timing = { ...TIMING, watchSeconds: 1, atOnceMs: 200 };
-    await using source = await startOnFile(file.path, { cluster, streams: [quiet], timing });
+    const limits = { ...LIMITS, watchSeconds: 1, atOnceMs: 200 };
+    await using source = await startOnFile(file.path, { cluster, streams: [quiet], limits });
     for (let turn = 0; turn < 4; turn += 1) {
       await write(writer, busy, 5);
       const listed = await etcdRevision(kube.address);
@@ -120,7 +120,7 @@ describe.skipIf(backend('kube') === null)('the source, on a real API server', ()
     await using writer = new EventWriter(kube.address);
     await using file = await temporaryFile();
     await using source = await startOnFile(file.path, { cluster, streams: [namespace] });
-    await source.until('it watches', () => source.status.phase === 'watching');
+    await source.until('it watches', () => source.status.up);
     await kube.apiserver.kill();
     await source.until('it has tried again', () => source.status.counters.failures >= 3);
     expect(source.status.lastError).toContain('ECONNREFUSED');
@@ -152,7 +152,7 @@ describe.skipIf(backend('kube') === null)('the source, on a real API server', ()
     const options = { cluster, streams: [namespace], startFrom: 'now' } as const;
     {
       await using source = await startOnFile(file.path, options);
-      await source.until('it watches', () => source.status.phase === 'watching');
+      await source.until('it watches', () => source.status.up);
     }
     const late = await write(writer, namespace, 2);
     await using source = await startOnFile(file.path, options);
@@ -172,7 +172,7 @@ describe.skipIf(backend('kube') === null)('the source, on a real API server', ()
     const role = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles/fanout`;
     const rules = [{ apiGroups: [''], resources: ['events'], verbs: ['get', 'list', 'watch'] }];
     await client.send('PATCH', role, { rules });
-    await source.until('it watches', () => source.status.phase === 'watching' && source.status.lastError === undefined);
+    await source.until('it watches', () => source.status.up && source.status.lastError === undefined);
   });
 
   it('asks for new credentials when the API server does not take the old ones', async () => {
@@ -180,7 +180,7 @@ describe.skipIf(backend('kube') === null)('the source, on a real API server', ()
     await using file = await temporaryFile();
     const expired = { ...cluster, token: async () => 'expired', renew: async () => cluster };
     await using source = await startOnFile(file.path, { cluster: expired, streams: [namespace] });
-    await source.until('it watches', () => source.status.phase === 'watching');
+    await source.until('it watches', () => source.status.up);
     expect(source.status.counters.failures).toBe(0);
   });
 

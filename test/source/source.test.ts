@@ -2,22 +2,22 @@
 import { describe, expect, it, vi } from 'vitest';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import type { Cluster } from '../../src/source/cluster.ts';
-import { TIMING, type Timing } from '../../src/source/stream.ts';
+import { LIMITS, type Limits } from '../../src/source/stream.ts';
 import { MemoryJournal } from './memory-journal.ts';
 import { type RunningSource, startSource } from './running-source.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 
 const ALL = ['_all'];
-const QUICK: Timing = { ...TIMING, waits: 0.05 };
+const QUICK: Limits = { ...LIMITS, waits: 0.05 };
 
 function clusterOf(simulator: Simulator, token?: string): Cluster {
   return { server: new URL(simulator.address), token: async () => token, describe: 'the simulator' };
 }
 
 async function watching(simulator: Simulator, journal: MemoryJournal, options: object = {}): Promise<RunningSource> {
-  const source = startSource(journal, { cluster: clusterOf(simulator), streams: ALL, timing: QUICK, ...options });
-  await source.until('it watches', () => source.status.phase === 'watching');
+  const source = startSource(journal, { cluster: clusterOf(simulator), streams: ALL, limits: QUICK, ...options });
+  await source.until('it watches', () => source.status.up);
   return source;
 }
 
@@ -57,7 +57,7 @@ describe('a history that is gone', () => {
   ] as const)('is found by %s, listed again, and announced by one gap record', async (_, form, requests) => {
     await using simulator = await startSimulator();
     await write(simulator, 50);
-    await using source = await watching(simulator, new MemoryJournal(), { timing: { ...QUICK, atOnceMs: 500 } });
+    await using source = await watching(simulator, new MemoryJournal(), { limits: { ...QUICK, atOnceMs: 500 } });
     await nothingMissing(simulator, source, 'last');
     const { rv } = source.status;
     simulator.faults.expire(form, requests);
@@ -71,7 +71,7 @@ describe('a history that is gone', () => {
 
   it('while a list is under way is skipped by the new token, and said in the end', async () => {
     await using simulator = await startSimulator();
-    await write(simulator, 1_200, 10_000);
+    await simulator.load({ rate: 12_000, forSeconds: 0.05, bytes: 30_000, updates: 0 });
     const journal = new MemoryJournal();
     journal.block();
     await using source = await watching(simulator, journal);
@@ -106,7 +106,7 @@ describe('a history that is gone', () => {
 describe('a connection', () => {
   it('that breaks at any byte loses nothing', async () => {
     await using simulator = await startSimulator();
-    await using source = await watching(simulator, new MemoryJournal(), { timing: { ...QUICK, atOnceMs: 0 } });
+    await using source = await watching(simulator, new MemoryJournal(), { limits: { ...QUICK, atOnceMs: 0 } });
     for (let byte = 0; byte < 5_000; byte += 317) {
       simulator.faults.cut(byte);
       await write(simulator, 20);
@@ -119,7 +119,7 @@ describe('a connection', () => {
   it('that is dead without a word is given up, and replaced', async () => {
     await using simulator = await startSimulator();
     await using source = await watching(simulator, new MemoryJournal(), {
-      timing: { ...QUICK, watchSeconds: 1, graceMs: 100 },
+      limits: { ...QUICK, watchSeconds: 1, graceMs: 100 },
     });
     simulator.faults.halfOpen();
     await write(simulator, 20);
@@ -131,7 +131,7 @@ describe('a connection', () => {
     await using simulator = await startSimulator();
     simulator.faults.stall();
     await using source = await watching(simulator, new MemoryJournal(), {
-      timing: { ...QUICK, watchSeconds: 1, graceMs: 100 },
+      limits: { ...QUICK, watchSeconds: 1, graceMs: 100 },
     });
     await write(simulator, 20);
     await nothingMissing(simulator, source);
@@ -146,9 +146,10 @@ describe('an answer other than the one that was asked for', () => {
     await using source = startSource(new MemoryJournal(), {
       cluster: clusterOf(simulator),
       streams: ALL,
-      timing: QUICK,
+      limits: QUICK,
     });
     await nothingMissing(simulator, source, 'last');
+    await source.until('it watches', () => source.status.up);
     expect(source.status.counters.failures).toBe(1);
     expect(source.status.lastError).toBeUndefined();
   });
@@ -156,7 +157,7 @@ describe('an answer other than the one that was asked for', () => {
   it('of 401 names the credentials, and never the token', async () => {
     await using simulator = await startSimulator({ tokens: {} });
     const cluster = clusterOf(simulator, 'a-secret');
-    await using source = startSource(new MemoryJournal(), { cluster, streams: ALL, timing: QUICK });
+    await using source = startSource(new MemoryJournal(), { cluster, streams: ALL, limits: QUICK });
     await source.until('it says so', () => source.status.lastError !== undefined);
     expect(source.status.lastError).toContain('does not accept the credentials (the simulator)');
     expect(JSON.stringify(source.logged)).not.toContain('a-secret');
@@ -184,7 +185,7 @@ describe('a line', () => {
     expect(source.logged.filter(({ msg }) => msg.startsWith('skipped'))).toHaveLength(3);
   });
 
-  it('whose resourceVersion has no order stops the stream, in words, and no other', async () => {
+  it('whose resourceVersion has no order stops the stream, in words, and nothing else', async () => {
     await using simulator = await startSimulator();
     await using source = await watching(simulator, new MemoryJournal());
     const object = { kind: 'Event', apiVersion: 'v1', metadata: { uid: 'u', resourceVersion: 'v-1' } };
@@ -198,7 +199,7 @@ describe('a journal', () => {
   it('that takes nothing for a while has the watch closed and gone on with afterwards', async () => {
     await using simulator = await startSimulator();
     const journal = new MemoryJournal();
-    await using source = await watching(simulator, journal, { timing: { ...QUICK, unreadMs: 50 } });
+    await using source = await watching(simulator, journal, { limits: { ...QUICK, unreadMs: 50 } });
     journal.block();
     await write(simulator, 200, 100_000);
     await source.until('the watch is closed', () => source.status.phase === 'waiting');
@@ -221,12 +222,20 @@ describe('a journal', () => {
   });
 });
 
+it('lists Events that are too large for whole pages in smaller ones', async () => {
+  await using simulator = await startSimulator();
+  await simulator.load({ rate: 1_500, forSeconds: 0.05, objects: 75, bytes: 500_000, updates: 0 });
+  await using source = startSource(new MemoryJournal(), { cluster: clusterOf(simulator), streams: ALL });
+  await nothingMissing(simulator, source);
+  expect(source.status.counters).toMatchObject({ listed: 75, failures: 0 });
+});
+
 it('reads several namespaces, each on its own, and nothing else', async () => {
   await using simulator = await startSimulator();
   await write(simulator, 40);
   const streams = ['load-0', 'load-1'];
   await using source = startSource(new MemoryJournal(), { cluster: clusterOf(simulator), streams });
-  await source.until('both watch', () => source.statuses.every(({ phase, rv }) => phase === 'watching' && rv));
+  await source.until('both watch', () => source.statuses.every(({ up, rv }) => up && rv !== undefined));
   const namespaces = (await source.records()).map(({ attributes }) => attributes.namespace);
   expect(new Set(namespaces)).toEqual(new Set(['load-0']));
   expect(source.statuses.map(({ counters }) => counters.appended)).not.toContain(0);
@@ -235,7 +244,7 @@ it('reads several namespaces, each on its own, and nothing else', async () => {
 it.each(['probing', 'watching', 'waiting'] as const)('stops at once while %s', async (phase) => {
   await using simulator = await startSimulator();
   if (phase === 'waiting') simulator.faults.answer({ code: 503, retryAfterSeconds: 60 });
-  const source = startSource(new MemoryJournal(), { cluster: clusterOf(simulator), streams: ALL, timing: QUICK });
+  const source = startSource(new MemoryJournal(), { cluster: clusterOf(simulator), streams: ALL, limits: QUICK });
   await source.until(phase, () => source.status.phase === phase);
   await source[Symbol.asyncDispose]();
 });

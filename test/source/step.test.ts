@@ -6,16 +6,8 @@ import {
   type StreamName,
 } from '../../src/envelope/position.ts';
 import type { Listing, NewRecord, StreamState } from '../../src/journal/record.ts';
-import {
-  backOffMs,
-  begin,
-  type Effect,
-  type Input,
-  type Paging,
-  type Phase,
-  type SourceState,
-  step,
-} from '../../src/source/step.ts';
+import type { Effect, Input, Paging, Phase, SourceState } from '../../src/source/state.ts';
+import { backOffMs, begin, step } from '../../src/source/step.ts';
 
 const STREAM = 'web' as StreamName;
 
