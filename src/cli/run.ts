@@ -61,7 +61,7 @@ async function start(options: Parameters<typeof startDaemon>[0], { stop, kill }:
 }
 
 async function fromFile(file: string, signal: AbortSignal): Promise<{ config: Config; cluster: Cluster }> {
-  const loaded = await readConfigFile(file, { adapters: adapterTypes, env: process.env });
+  const loaded = await readConfigFile(file, { adapters: adapterTypes, needSecrets: true });
   if ('diagnostics' in loaded) {
     throw new Exit(EXIT.failed, renderDiagnostics(loaded.diagnostics, { colour: process.stderr.isTTY === true }));
   }
