@@ -12,29 +12,38 @@ export interface PubSubLogin {
   readonly credentials: Secret | undefined;
 }
 
-/** A service account's key, or the configuration of a workload identity. */
-const keyFile = z.looseObject({ type: z.string() });
+/** A service account's key: https://cloud.google.com/iam/docs/keys-create-delete */
+const keyFile = z.looseObject({
+  type: z.literal('service_account'),
+  client_email: z.string(),
+  private_key: z.string(),
+});
 
 /**
- * Google's generated client, without the queues of the SDK above it: those send again on their own, block a key after a
- * failure, and settle late or never. It opens nothing yet.
+ * Gives the way to open Google's generated client, without the queues of the SDK above it: those send again on their own,
+ * block a key after a failure, and settle late or never.
  */
-export async function publisherClient({ projectId, endpoint, credentials }: PubSubLogin): Promise<PublisherClient> {
+export async function publisherClient(login: PubSubLogin): Promise<() => Promise<PublisherClient>> {
+  const { projectId, endpoint, credentials } = login;
   const key = await readKey(credentials);
-  const { PubSub, v1 } = await import('@google-cloud/pubsub');
+  const [{ PubSub, v1 }, { JWT }] = await Promise.all([import('@google-cloud/pubsub'), import('google-auth-library')]);
+  const scopes = ['https://www.googleapis.com/auth/pubsub'];
   const emulator = isEmulator(endpoint);
-  const port = endpoint.port || (emulator ? '80' : '443');
   const sdk = new PubSub({
     projectId,
-    apiEndpoint: `${endpoint.hostname}:${port}`,
+    apiEndpoint: `${endpoint.hostname}:${endpoint.port || (emulator ? '80' : '443')}`,
     emulatorMode: emulator,
-    ...(key && { credentials: key }),
+    ...(key && { authClient: new JWT({ email: key.client_email, key: key.private_key, scopes }) }),
     // An emulator asks for no credentials; without this it is Google's metadata server that is asked for some.
     ...(emulator && { clientOptions: { universeDomain: 'googleapis.com' } }),
   });
-  const config = await sdk.getClientConfig();
-  // Without the option a pool of the whole process keeps the connection open after close.
-  return new v1.PublisherClient({ ...config, 'grpc.use_local_subchannel_pool': 1 });
+  return async () => {
+    const config = await sdk.getClientConfig();
+    // The client itself would leave its rejection unhandled, which ends the process.
+    if (!emulator) await sdk.auth.getClient();
+    // Without the option a pool of the whole process keeps the connection open after close.
+    return new v1.PublisherClient({ ...config, 'grpc.use_local_subchannel_pool': 1 });
+  };
 }
 
 function isEmulator(endpoint: URL): boolean {
@@ -65,7 +74,9 @@ async function readKey(credentials: Secret | undefined): Promise<z.output<typeof
   try {
     return keyFile.parse(JSON.parse(text));
   } catch {
-    throw new Error(`credentials, from ${credentials.origin}: this is no JSON key of Google Cloud.`);
+    throw new Error(
+      `credentials, from ${credentials.origin}: this is no service account's key in JSON. For other kinds leave it out and name the file in GOOGLE_APPLICATION_CREDENTIALS.`,
+    );
   }
 }
 

@@ -17,7 +17,8 @@ const REQUEST_TIMEOUT_MS = 20_000;
 const PUBLISH = 'pubsub.topics.publish';
 
 export class PubSubAdapter implements Adapter {
-  readonly #client: PublisherClient;
+  readonly #open: () => Promise<PublisherClient>;
+  #client: PublisherClient | undefined;
   readonly #login: PubSubLogin;
   readonly #mode: 'binary' | 'structured';
   readonly #underWay = new UnderWay();
@@ -26,17 +27,20 @@ export class PubSubAdapter implements Adapter {
   /** Requests that the service has answered. */
   #answers = 0;
 
-  constructor(client: PublisherClient, login: PubSubLogin, mode: 'binary' | 'structured') {
-    this.#client = client;
+  constructor(open: () => Promise<PublisherClient>, login: PubSubLogin, mode: 'binary' | 'structured') {
+    this.#open = open;
     this.#login = login;
     this.#mode = mode;
   }
 
   /** The login is tried on a topic that need not be there: any answer will do but a refusal of the credentials. */
   async connect(signal: AbortSignal): Promise<void> {
-    const topic = this.#path('kube-fanout-login');
     try {
-      await this.#underWay.run(() => this.#ask(() => this.#client.getTopic({ topic }, this.#options())), signal);
+      await this.#underWay.run(async () => {
+        this.#client = await this.#open();
+        this.#closing.signal.throwIfAborted();
+        await this.#ask((client) => client.getTopic({ topic: this.#path('kube-fanout-login') }, this.#options()));
+      }, signal);
     } catch (error) {
       await this.close();
       signal.throwIfAborted();
@@ -66,7 +70,7 @@ export class PubSubAdapter implements Adapter {
     const closed = new ConnectionLost('closed');
     this.#underWay.end(closed);
     this.#closing.abort(closed);
-    await this.#client.close().catch(() => {});
+    await this.#client?.close().catch(() => {});
   }
 
   async #publishLane(messages: readonly PubSubMessage[], verdicts: Verdicts): Promise<void> {
@@ -78,7 +82,7 @@ export class PubSubAdapter implements Adapter {
     const topic = batch[0]?.message.destination ?? '';
     const messages = batch.map(({ data, attributes, orderingKey }) => ({ data, attributes, orderingKey }));
     const request = { topic: this.#path(topic), messages };
-    const answer = await this.#ask(() => this.#client.publish(request, this.#options()));
+    const answer = await this.#ask((client) => client.publish(request, this.#options()));
     if (isStatusError(answer)) return verdictOf(topic, answer);
     return { kind: 'stored', receipts: (answer[0].messageIds ?? []).map((messageId) => ({ topic, messageId })) };
   }
@@ -86,11 +90,11 @@ export class PubSubAdapter implements Adapter {
   /** Who may publish may often not look, and who may look may not publish: so both are asked for. */
   async #problemOf(topic: Destination): Promise<string | undefined> {
     const resource = this.#path(topic);
-    const seen = await this.#ask(() => this.#client.getTopic({ topic: resource }, this.#options()));
+    const seen = await this.#ask((client) => client.getTopic({ topic: resource }, this.#options()));
     if (isStatusError(seen) && seen.code === STATUS.notFound) return missingTopic(topic);
     // Its declared type is that of the generated class.
     const request = { resource, permissions: [PUBLISH], toJSON: () => ({}) };
-    const tested = await this.#ask(() => this.#client.testIamPermissions(request, this.#options()));
+    const tested = await this.#ask((client) => client.testIamPermissions(request, this.#options()));
     if (!isStatusError(tested)) return tested[0].permissions.includes(PUBLISH) ? undefined : forbiddenTopic(topic);
     // An emulator has no permissions that could be asked for.
     const problem = tested.code === STATUS.unimplemented ? seen : tested;
@@ -102,16 +106,18 @@ export class PubSubAdapter implements Adapter {
    * any more, the credentials are refused (the next connect reads them anew), or nothing at all was answered in the time
    * that a request has, which is how a dead connection looks.
    */
-  async #ask<Result>(call: () => Promise<Result>): Promise<Result | StatusError> {
+  async #ask<Result>(call: (client: PublisherClient) => Promise<Result>): Promise<Result | StatusError> {
+    const client = this.#client;
+    if (client === undefined) throw new ConnectionLost('not connected');
     const [began, answers] = [Date.now(), this.#answers];
     try {
-      const result = await call();
+      const result = await call(client);
       this.#answers++;
       return result;
     } catch (error) {
       const silence = Date.now() - began >= REQUEST_TIMEOUT_MS && answers === this.#answers;
       const answered = isStatusError(error) && error.code !== STATUS.unauthenticated && !silence;
-      if (!answered || !(await isReady(this.#client))) {
+      if (!answered || !(await isReady(client))) {
         throw new ConnectionLost(`Pub/Sub: ${channelProblem(error)}`, { cause: error });
       }
       this.#answers++;

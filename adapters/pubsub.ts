@@ -35,7 +35,7 @@ const brokerOptions = z
     projectId: z.string().regex(/^[a-z][a-z0-9.:-]{2,}$/, 'the id of a project, such as my-project-123'),
     /** `http:` is an emulator, which is asked without credentials. */
     endpoint: z.url({ protocol: /^https?$/, error: ENDPOINT }).default('https://pubsub.googleapis.com'),
-    /** A service account's key in JSON. Without it: application default credentials. */
+    /** A service account's key in JSON. Without it: application default credentials, of whatever kind. */
     credentials: secret().optional(),
   })
   .refine(({ endpoint, credentials }) => credentials === undefined || endpoint.startsWith('https:'), {

@@ -44,7 +44,7 @@ test('an emulator is an http: URL, and no credentials are ever sent there', () =
 test('a credentials file that is no key is named, and nothing of it is shown', async () => {
   const broker = { projectId: 'my-project', endpoint: endpoint.href, credentials: Secret.of('-----BEGIN hunter2') };
   const created = pubsub.create(broker, { mode: 'binary' }, { clientId: 'test', log: pino({ level: 'silent' }) });
-  await expect(created).rejects.toThrow(/^credentials, from .*: this is no JSON key/);
+  await expect(created).rejects.toThrow(/^credentials, from .*: this is no service account's key/);
   await expect(created).rejects.not.toThrow(/hunter2/);
 });
 
