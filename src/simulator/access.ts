@@ -14,7 +14,7 @@ export type Tokens = Readonly<Record<string, User>>;
 
 const ANONYMOUS: User = { name: 'system:anonymous', verbs: [] };
 
-/** Throws 401 for a token that nobody has, and 403 for what its user may not do. Without tokens everybody may do all. */
+/** Throws 401 for an unknown token, and 403 for what its user may not do. Without tokens everybody may do all. */
 export function authorize(tokens: Tokens | undefined, header: string | undefined, path: ApiPath, verb: Verb): void {
   if (tokens === undefined) return;
   const user = authenticate(tokens, header);
@@ -28,7 +28,9 @@ export function authorize(tokens: Tokens | undefined, header: string | undefined
   throw new ApiError({
     code: 403,
     reason: 'Forbidden',
-    message: `${subject} is forbidden: User "${user.name}" cannot ${verb} resource "${path.resource}" in API group "${group}" ${scope}`,
+    message:
+      `${subject} is forbidden: User "${user.name}" cannot ${verb} resource "${path.resource}" ` +
+      `in API group "${group}" ${scope}`,
     details: {
       ...(path.name === undefined ? {} : { name: path.name }),
       ...(group === '' ? {} : { group }),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Answer } from './events-api.ts';
 import type { Faults } from './faults.ts';
 import { loadOptions } from './load.ts';
+import { NAMESPACE_NAME } from './namespaces.ts';
 import { SCENARIOS } from './scenarios.ts';
 import type { Simulator } from './simulator.ts';
 import { badRequest, unknownPath } from './status.ts';
@@ -71,7 +72,7 @@ const FAULTS: Readonly<Record<string, Control>> = {
 };
 
 const scenarioBody = z.strictObject({
-  namespace: z.string().min(1).optional(),
+  namespace: z.string().regex(NAMESPACE_NAME).optional(),
   speed: z.number().positive().optional(),
 });
 
@@ -106,7 +107,7 @@ export async function answerControl(
   return undefined;
 }
 
-/** The count of what was emitted; with `?from=N`, a line `uid resourceVersion milliseconds` for each from the N-th on. */
+/** The count of what was emitted; with `?from=N` a line `uid resourceVersion milliseconds` for each of the next. */
 function emitted({ emitted: log }: Simulator, query: URLSearchParams): Answer {
   const from = query.get('from');
   if (from === null) return { code: 200, body: JSON.stringify({ count: log.count }) };

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
 /**
- * One stored object, two shapes. core/v1 is what is kept; events.k8s.io/v1 is the same Event with other names for five of
- * its fields: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
+ * One stored object, two shapes. core/v1 is what is kept; events.k8s.io/v1 is the same Event with other names for some
+ * of its fields: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
  *
- * The fields stand in the order in which a real API server writes them, and those that are empty are left out as it does.
+ * The fields stand in the order in which a real API server writes them, and empty ones are left out as it does.
  */
 
 const text = z.string().default('');

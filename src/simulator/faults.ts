@@ -3,7 +3,7 @@ import { ApiError, expired } from './status.ts';
 import type { Store } from './store.ts';
 import type { Watch } from './watch.ts';
 
-/** What waits for a request to come. `silent`: accepted, and closed cleanly at once, as some servers answer instead of 410. */
+/** What waits for a request. `silent`: accepted, and closed cleanly at once, as some servers do instead of a 410. */
 export type Ambush =
   | { readonly kind: 'answer'; readonly error: ApiError }
   | { readonly kind: 'line' | 'silent' | 'stall' };

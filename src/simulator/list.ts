@@ -8,8 +8,8 @@ import { expired, tooLargeResourceVersion } from './status.ts';
 import type { Store } from './store.ts';
 
 /**
- * One page of a list, as JSON. All pages of a list show one state of the whole, that of the first page's revision, which
- * the token carries; when that state has been compacted, a 410 comes with a token that goes on at the present.
+ * One page of a list, as JSON. All pages of a list show one state of the whole, that of the first page's revision,
+ * which the token carries; when that state has been compacted, a 410 comes with a token that goes on at the present.
  */
 export function list(store: Store, selection: Selection, options: ListOptions, shape: Shape): string {
   const revision = revisionToList(store, options);

@@ -31,8 +31,8 @@ export interface LoadReport {
 const TICK_MS = 5;
 
 /**
- * Writes Events at a constant rate: after t seconds exactly rate × t of them, so what a busy moment held up is made good.
- * Resolves when the time is over or the signal aborts.
+ * Writes Events at a constant rate: after t seconds exactly rate × t of them, so what a busy moment held up is made
+ * good. Resolves when the time is over or the signal aborts.
  */
 export async function load(
   store: Store,

@@ -1,6 +1,6 @@
 import { API_VERSION, type CoreEvent, eventJson, type Group } from './event-object.ts';
 
-/** Who wrote which fields, as every object of a real API server says at length: nobody should come to rely on its absence. */
+/** Who wrote which fields. Every object of a real API server says so at length: nobody may rely on its absence. */
 export function managedFields(event: CoreEvent, { manager, group }: { manager: string; group: Group }): unknown[] {
   const { kind, apiVersion, metadata, ...fields } = Object(JSON.parse(JSON.stringify(eventJson(group, event))));
   const set = Object.entries(fields).filter(([, value]) => value !== null && value !== '');

@@ -13,6 +13,8 @@ interface Namespace {
   readonly status: { readonly phase: 'Active' };
 }
 
+export const NAMESPACE_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
 /** Just enough of namespaces that Events have one to be in: they can be created, read and listed. */
 export class Namespaces {
   readonly #store: Store;
@@ -33,8 +35,8 @@ export class Namespaces {
 
   create(name: string): object {
     if (this.has(name)) throw alreadyExists('namespaces', name);
-    if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) {
-      const message = `Invalid value: "${name}": must be lower case letters, digits and '-', and begin and end with no '-'`;
+    if (!NAMESPACE_NAME.test(name)) {
+      const message = `Invalid value: "${name}": only lower case letters and digits, and '-' between them`;
       throw invalid({ kind: 'Namespace', name }, [{ field: 'metadata.name', reason: 'FieldValueInvalid', message }]);
     }
     const namespace: Namespace = {

@@ -4,7 +4,7 @@ import { eventName, eventOf, namespaceOf, type Occurrence, type Recording } from
 import { cutAtResourceVersion, type Revision } from './revision.ts';
 import type { Store } from './store.ts';
 
-/** Writes occurrences as client-go's recorder does: the same again is not a new Event but a higher count of the old one. */
+/** Writes occurrences as client-go's recorder does: the same again is a higher count of the Event that there is. */
 export class Recorder {
   readonly #store: Store;
   readonly #namespaces: Namespaces;

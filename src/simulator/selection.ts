@@ -1,7 +1,6 @@
-import type { CoreEvent } from './event-object.ts';
 import type { ListOptions } from './list-options.ts';
 import type { Revision } from './revision.ts';
-import { fieldsOf } from './selector.ts';
+import { type Selectable, selectableOf } from './selector.ts';
 import { eventOf } from './shape.ts';
 
 /** Which Events a list or a watch is about: those of a namespace, if there is one, that its selectors match. */
@@ -36,15 +35,14 @@ export class Selection {
   }
 
   #selects(revision: Revision): boolean {
-    const event = parsed.get(revision) ?? eventOf(revision);
-    parsed.set(revision, event);
-    const { fields, labels } = this.#options;
-    return fields.matches(fieldsOf(event)) && labels.matches((label) => event.metadata.labels?.[label]);
+    const known = selectable.get(revision) ?? selectableOf(eventOf(revision));
+    selectable.set(revision, known);
+    return this.#options.fields.matches(known.field) && this.#options.labels.matches(known.label);
   }
 }
 
-/** A revision never changes, and several watches may ask about it. */
-const parsed = new WeakMap<Revision, CoreEvent>();
+/** A revision never changes, and several watches may ask. What can be selected by is kept, the Event is not. */
+const selectable = new WeakMap<Revision, Selectable>();
 
 function endOfRange(namespace: string | undefined, name: string | undefined): string | undefined {
   if (namespace === undefined) return undefined;

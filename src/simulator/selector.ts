@@ -1,8 +1,6 @@
 import type { CoreEvent, Group } from './event-object.ts';
 import { badRequest } from './status.ts';
 
-type Fields = (name: string) => string | undefined;
-
 interface Term {
   readonly field: string;
   readonly value: string;
@@ -41,7 +39,7 @@ export class Selector {
     return this.#terms.find((term) => term.equal && term.field === field)?.value;
   }
 
-  matches(fields: Fields): boolean {
+  matches(fields: (name: string) => string | undefined): boolean {
     return this.#terms.every(({ field, value, equal }) => ((fields(field) ?? '') === value) === equal);
   }
 
@@ -79,17 +77,26 @@ export function checkFields(selector: Selector, group: Group): void {
   if (unknown !== undefined) throw badRequest(`field label not supported: ${unknown}`);
 }
 
-export function fieldsOf(event: CoreEvent): Fields {
-  const object: Readonly<Record<string, string>> = event.involvedObject;
-  const source = event.source.component || event.reportingComponent;
+/** What an Event can be selected by. */
+export interface Selectable {
+  readonly field: (name: string) => string | undefined;
+  readonly label: (name: string) => string | undefined;
+}
+
+export function selectableOf({ metadata, involvedObject, ...event }: CoreEvent): Selectable {
+  const { labels = {} } = metadata;
+  const object: Readonly<Record<string, string>> = involvedObject;
   const flat: Readonly<Record<string, string>> = {
-    'metadata.name': event.metadata.name,
-    'metadata.namespace': event.metadata.namespace,
+    'metadata.name': metadata.name,
+    'metadata.namespace': metadata.namespace,
     reason: event.reason,
     type: event.type,
-    source,
+    source: event.source.component || event.reportingComponent,
     reportingComponent: event.reportingComponent,
     reportingController: event.reportingComponent,
   };
-  return (field) => flat[field] ?? object[field.replace(/^(involvedObject|regarding)\./, '')];
+  return {
+    field: (name) => flat[name] ?? object[name.replace(/^(involvedObject|regarding)\./, '')],
+    label: (name) => (Object.hasOwn(labels, name) ? labels[name] : undefined),
+  };
 }

@@ -9,7 +9,10 @@ export interface SimulateOptions extends SimulatorOptions {
   readonly cycleSeconds?: number;
 }
 
-/** Runs a simulated API server until the signal aborts; `onReady` is called once it can be reached. */
+/**
+ * Runs a simulated API server until the signal aborts; `onReady` is called once it can be reached. Rejects when the
+ * address, or what is asked of it, cannot be had.
+ */
 export async function simulate(
   options: SimulateOptions,
   signal: AbortSignal,
@@ -17,8 +20,14 @@ export async function simulate(
 ): Promise<void> {
   await using simulator = await startSimulator(options);
   onReady(simulator);
-  if (options.rate) simulator.start(simulator.load({ rate: options.rate, signal }));
-  if (options.cycleSeconds) simulator.start(cycle(simulator, options.cycleSeconds, signal));
+  await Promise.all([
+    aborted(signal),
+    options.rate && simulator.load({ rate: options.rate, signal }),
+    options.cycleSeconds && cycle(simulator, options.cycleSeconds, signal),
+  ]);
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
 }
 

@@ -37,8 +37,10 @@ export interface PlayOptions {
 
 /** Binds the address and serves until it is disposed of. Rejects when the address cannot be had. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
-  const simulator = new Simulator(options);
+  await using scope = new AsyncDisposableStack();
+  const simulator = scope.use(new Simulator(options));
   await simulator.listen(options.host ?? '127.0.0.1', options.port ?? 0);
+  scope.move();
   return simulator;
 }
 
@@ -113,16 +115,16 @@ export class Simulator implements AsyncDisposable {
     }
   }
 
-  /** Keeps hold of something that runs on its own until the simulator is disposed of. */
+  /** Waits for something that runs on its own, such as a scenario, when it is disposed of; how it went is not told. */
   start(running: Promise<unknown>): void {
-    this.#running.add(running);
-    void running.finally(() => this.#running.delete(running));
+    const settled: Promise<unknown> = Promise.allSettled([running]).then(() => this.#running.delete(settled));
+    this.#running.add(settled);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     clearInterval(this.#sweep);
-    await Promise.allSettled(this.#running);
+    await Promise.all(this.#running);
     this.faults.closeWatches();
     await new Promise(setImmediate);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));

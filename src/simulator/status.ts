@@ -1,4 +1,7 @@
-/** The ways in which an API server says no: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/ */
+/**
+ * The ways in which an API server says no:
+ * https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
+ */
 
 interface StatusCause {
   readonly reason?: string;
@@ -78,7 +81,7 @@ export const conflict = (name: string) =>
   new ApiError({
     code: 409,
     reason: 'Conflict',
-    message: `Operation cannot be fulfilled on events "${name}": the object has been modified; get the latest version and apply the changes to it`,
+    message: `events "${name}" cannot be written: the object has been modified since it was read`,
     details: { name, kind: 'events' },
   });
 

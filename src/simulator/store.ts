@@ -120,7 +120,7 @@ export class Store {
     return revision;
   }
 
-  /** The Events as they were at `revision`, which must not lie before the last compaction, in the order of their keys. */
+  /** The Events as they were at `revision`, which must not lie before the last compaction, in the order of the keys. */
   *snapshot(revision: number, from: string, to: string | undefined): Generator<Revision> {
     for (const key of this.#keys.range(from, to)) {
       let state = this.#live.get(key) ?? this.#deleted.get(key);

@@ -12,9 +12,9 @@ type LineType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
 const BATCH = 256 * 1024;
 
 /**
- * One watch: a place in the history and a socket. It has no queue of its own: what the socket does not take stays in the
- * history, and a reader so slow that the history is compacted under it is told so, as any that asks for what is gone.
- * `pump` is called whenever there may be something new; it never waits.
+ * One watch: a place in the history and a socket. It has no queue of its own: what the socket does not take stays in
+ * the history, and a reader so slow that the history is compacted under it is told so, as any that asks for what is
+ * gone. `pump` is called whenever there may be something new; it never waits.
  */
 export class Watch {
   readonly #store: Store;
@@ -72,7 +72,7 @@ export class Watch {
     this.end();
   }
 
-  /** The end of the response, as when its time is up. */
+  /** The end of the response, as when its time is up: clean, although the socket may not have taken all there was. */
   end(): void {
     if (this.#state !== 'open') return;
     this.#state = 'ended';
@@ -129,7 +129,7 @@ export class Watch {
     return lines;
   }
 
-  /** A change that enters the selection is an ADDED for this watch, and one that leaves it a DELETED of the old state. */
+  /** A change that enters the selection is an ADDED here, and one that leaves it a DELETED of the old state. */
   #lineOf(revision: Revision): string {
     if (!this.#selection.covers(revision)) return '';
     if (this.#selection.all) return lineOf(revision.type, render(revision, this.#shape));
@@ -155,8 +155,9 @@ export class Watch {
     const first = history.at(this.#place);
     if (resourceVersion + 1 !== compacted || first?.resourceVersion !== compacted || first.type === 'ADDED')
       return undefined;
-    // The state before the oldest change is compacted, although the change is not: etcd gives the one without the other.
-    const message = `etcd event received with PrevKv=nil (key="/registry/events/${first.key}", modRevision=${compacted})`;
+    // The change can still be had, but not the state before it: etcd gives the one without the other.
+    const key = `/registry/events/${first.key}`;
+    const message = `etcd event received with PrevKv=nil (key="${key}", modRevision=${compacted})`;
     return new ApiError({
       code: 500,
       reason: 'InternalError',

@@ -5,6 +5,7 @@ import { jsonOf, type Revision } from '../../src/simulator/revision.ts';
 import { DEFAULT_LIMITS, type Limits, Store } from '../../src/simulator/store.ts';
 
 const FIRST = 10;
+const NAMES = ['a/x', 'a/y', 'a-b/x', 'b/x'];
 
 function storeOf(limits: Partial<Limits> = {}) {
   const clock = { now: 0 };
@@ -19,6 +20,13 @@ function put(store: Store, name: string, text = ''): Revision {
 
 function contents(store: Store, revision: number): string[] {
   return [...store.snapshot(revision, '', undefined)].map(jsonOf);
+}
+
+/** Everything that a store still knows of a key. */
+function statesOf(store: Store, key: string): Revision[] {
+  const states: Revision[] = [];
+  for (let state = store.get(key); state !== undefined; state = state.previous) states.push(state);
+  return states;
 }
 
 /** What a store is asked to do, and the whole truth about it: the sorted contents after every revision. */
@@ -62,6 +70,8 @@ class Model {
 
   check(): void {
     expect(this.store.revision).toBe(this.#revision);
+    expect(this.store.size).toBe(this.at(this.#revision).size);
+    for (const key of NAMES) expect(this.store.get(key) !== undefined).toBe(this.at(this.#revision).has(key));
     const first = Math.max(this.store.compacted, FIRST - 1);
     for (let revision = first; revision <= this.#revision; revision++) {
       expect(contents(this.store, revision)).toEqual(this.truth.get(revision));
@@ -94,7 +104,7 @@ class Model {
 }
 
 test('every state since the last compaction can be listed, and every change watched, whatever was done', () => {
-  const name = fc.constantFrom('a/x', 'a/y', 'a-b/x', 'b/x');
+  const name = fc.constantFrom(...NAMES);
   const back = fc.nat({ max: 6 });
   const step = fc.oneof(
     { weight: 6, arbitrary: name.map((key) => (model: Model) => model.put(key)) },
@@ -155,6 +165,7 @@ test('memory is bounded: by the number of Events, of revisions, and by their siz
   expect(store.size).toBe(10);
   expect(store.history.length).toBeLessThanOrEqual(110);
   expect(store.history.bytes).toBeLessThanOrEqual(22_000);
+  expect(statesOf(store, 'a/9').length).toBeLessThanOrEqual(10);
   for (let n = 0; n < 100; n++) put(store, `a/${n}`, 'x'.repeat(10_000));
   expect(store.size).toBeLessThanOrEqual(2);
   expect(contents(store, store.revision)).toHaveLength(store.size);

@@ -81,6 +81,17 @@ export function watchContract(the: () => ApiClient): void {
       expect(await the().watched(events, `resourceVersion=${await the().now()}&allowWatchBookmarks=true`)).toEqual([]);
     });
 
+    test('ends when its time is up, although it has not told all there was: a clean end proves nothing', async () => {
+      const { namespace, events } = await fresh();
+      const from = `resourceVersion=${await the().now()}`;
+      const message = 'x'.repeat(1_000_000);
+      for (let n = 0; n < 20; n++) await the().create(namespace, `n${n}`, { message });
+      const slow = the().watch(events, `timeoutSeconds=1&${from}`);
+      await slow.next();
+      await the().watched(events, `resourceVersion=${await the().now()}`);
+      expect(1 + (await Array.fromAsync(slow)).length).toBeLessThan(20);
+    }, 60_000);
+
     test('from a resourceVersion that is yet to come is accepted, and quiet until then', async () => {
       const { namespace, events } = await fresh();
       const from = Number(await the().now()) + 1_000_000;
