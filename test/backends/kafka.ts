@@ -1,9 +1,10 @@
-import { mkdtempDisposable, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdtempDisposable, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { type Certificates, createCertificates } from './certificates.ts';
-import { command, kafkaClassPath, locate } from './machine.ts';
+import { JVM, KAFKA_LOGIN, kafkaHome, propertiesFile } from './kafka-home.ts';
+import { locate } from './machine.ts';
 import { freePort, Program } from './process.ts';
 import { handOver, type Started } from './source.ts';
 
@@ -32,44 +33,26 @@ export interface KafkaBackend extends Started<KafkaAddress> {
   readonly program: Program;
 }
 
-const JVM = ['-Xms96m', '-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto'];
 const LOGGING = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=info', '-Dlog4j2.statusLoggerLevel=OFF'];
-const LOGIN = { username: 'fanout', password: 'kafka-password' };
 
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBackend> {
   await using scope = new AsyncDisposableStack();
   const directory = scope.use(await mkdtempDisposable(join(tmpdir(), 'kube-fanout-kafka-'))).path;
-  const [classPath, certificates, ports] = await Promise.all([
-    kafkaClassPath(),
-    createCertificates(directory),
-    choosePorts(),
-  ]);
-  const identity = join(directory, 'identity.pem');
+  const [home, certificates, ports] = await Promise.all([kafkaHome(), createCertificates(directory), choosePorts()]);
+  const [data, identity] = [join(directory, 'data'), join(directory, 'identity.pem')];
+  await cp(home.data, data, { recursive: true });
   await writeFile(
     identity,
     (await readFile(certificates.keyFile, 'utf8')) + (await readFile(certificates.certFile, 'utf8')),
   );
-  const properties = {
-    ...node(ports, join(directory, 'data')),
-    ...SMALL,
-    ...security(certificates, identity),
-    ...options.properties,
-  };
+  const properties = { ...node(ports, data), ...SMALL, ...security(certificates, identity), ...options.properties };
   const file = join(directory, 'server.properties');
-  await writeFile(
-    file,
-    Object.entries(properties)
-      .map(([key, value]) => `${key}=${value}\n`)
-      .join(''),
-  );
-  const java = ['-cp', classPath, ...JVM, ...LOGGING];
-  const scram = `SCRAM-SHA-512=[name=${LOGIN.username},password=${LOGIN.password}]`;
-  const format = ['format', '--config', file, '--cluster-id', 'a3ViZS1mYW5vdXQtdGVzdA', '--add-scram', scram];
-  await command('java', [...java, 'kafka.tools.StorageTool', ...format]);
+  await writeFile(file, propertiesFile(properties));
+  const java = ['-cp', home.classPath, ...JVM, `-XX:SharedArchiveFile=${home.archive}`, ...LOGGING];
   const address: KafkaAddress = {
     bootstrap: `127.0.0.1:${ports.plain}`,
-    sasl: { bootstrap: `127.0.0.1:${ports.sasl}`, ...LOGIN },
-    tls: { bootstrap: `127.0.0.1:${ports.tls}`, ...LOGIN, ca: certificates.ca },
+    sasl: { bootstrap: `127.0.0.1:${ports.sasl}`, ...KAFKA_LOGIN },
+    tls: { bootstrap: `127.0.0.1:${ports.tls}`, ...KAFKA_LOGIN, ca: certificates.ca },
   };
   const program = await Program.start({
     name: 'kafka',
@@ -143,7 +126,7 @@ const SMALL: Readonly<Record<string, string>> = {
 
 /** Logins and TLS on two of the listeners; ACLs bind only those who log in. */
 function security({ caFile }: Certificates, identity: string): Record<string, string> {
-  const { username, password } = LOGIN;
+  const { username, password } = KAFKA_LOGIN;
   const plain = `org.apache.kafka.common.security.plain.PlainLoginModule required user_${username}="${password}";`;
   const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;';
   const mechanisms = ['sasl', 'tls'].flatMap((listener) => [

@@ -9,7 +9,7 @@ const here = import.meta.dirname;
 const run = promisify(execFile);
 
 /** What was built or fetched once is kept here, under a name that changes with what it was made from. */
-const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'kube-fanout');
+export const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'kube-fanout');
 
 export async function exists(path: string): Promise<boolean> {
   return access(path).then(
@@ -63,35 +63,17 @@ export async function goProgramPath({ module, folder }: GoProgram): Promise<stri
   for (const file of ['go.mod', 'go.sum', ...sources.map((source) => join(folder, source))])
     hash.update(await readFile(join(root, file)));
   const name = folder === '.' ? module : folder;
-  return join(cache, `${name}-${hash.digest('hex').slice(0, 16)}`);
+  return join(CACHE, `${name}-${hash.digest('hex').slice(0, 16)}`);
 }
 
 /** Builds the program unless the cache has it. Two builders at once both succeed: the last rename wins. */
 export async function goProgram(program: GoProgram): Promise<string> {
   const path = await goProgramPath(program);
   if (await exists(path)) return path;
-  await mkdir(cache, { recursive: true });
+  await mkdir(CACHE, { recursive: true });
   process.stdout.write(`building ${program.module}/${program.folder}, once; kube-apiserver takes ten minutes\n`);
   const fresh = `${path}.${process.pid}`;
   await command('go', ['build', '-o', fresh, `./${program.folder}`], join(here, program.module));
   await rename(fresh, path);
   return path;
-}
-
-/** Fetches Kafka from Maven Central unless that was done, and gives the Java class path. */
-export async function kafkaClassPath(): Promise<string> {
-  const pom = join(here, 'kafka', 'pom.xml');
-  const hash = createHash('sha256')
-    .update(await readFile(pom))
-    .digest('hex')
-    .slice(0, 16);
-  const file = join(cache, `kafka-${hash}.classpath`);
-  const known = await readFile(file, 'utf8').catch(() => '');
-  if (known !== '' && (await Promise.all(known.split(delimiter).map(exists))).every(Boolean)) return known;
-  await mkdir(cache, { recursive: true });
-  const fresh = `${file}.${process.pid}`;
-  const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath';
-  await command('mvn', ['-q', '-B', '-f', pom, goal, `-Dmdep.outputFile=${fresh}`, '-Dmdep.includeScope=runtime']);
-  await rename(fresh, file);
-  return readFile(file, 'utf8');
 }

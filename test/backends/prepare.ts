@@ -1,5 +1,6 @@
 /** Builds and fetches, once and ahead, what the real backends need beyond installed programs: see machine.ts. */
-import { goProgram, KUBE_APISERVER, kafkaClassPath, PSTEST, RECORDER } from './machine.ts';
+import { kafkaHome } from './kafka-home.ts';
+import { goProgram, KUBE_APISERVER, PSTEST, RECORDER } from './machine.ts';
 
 const began = Date.now();
 
@@ -9,7 +10,7 @@ async function say(what: string, done: Promise<unknown>): Promise<void> {
 }
 
 await Promise.all([
-  say('Kafka from Maven Central', kafkaClassPath()),
+  say('Kafka from Maven Central', kafkaHome()),
   say("Google's fake of Pub/Sub", goProgram(PSTEST)),
   say('the real kube-apiserver', process.env.KUBE_APISERVER ? Promise.resolve() : goProgram(KUBE_APISERVER)),
   say("client-go's recorders", goProgram(RECORDER)),

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { open, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -35,6 +36,7 @@ export class Program implements AsyncDisposable {
   readonly log: string;
   readonly #spec: ProgramSpec;
   #child: ChildProcess | undefined;
+  #exitCode: number | null | undefined;
 
   private constructor(spec: ProgramSpec) {
     this.#spec = spec;
@@ -46,6 +48,11 @@ export class Program implements AsyncDisposable {
     const program = new Program(spec);
     await program.start();
     return program;
+  }
+
+  /** Of its last end; null when a signal ended it, undefined while it runs. */
+  get exitCode(): number | null | undefined {
+    return this.#exitCode;
   }
 
   /** Undefined while it does not run. */
@@ -72,10 +79,13 @@ export class Program implements AsyncDisposable {
     });
     await once(child, 'spawn');
     this.#child = child;
+    this.#exitCode = undefined;
     running.add(child);
-    child.once('exit', () => {
+    child.once('exit', (code) => {
       running.delete(child);
-      if (this.#child === child) this.#child = undefined;
+      if (this.#child !== child) return;
+      this.#child = undefined;
+      this.#exitCode = code;
     });
   }
 
@@ -138,13 +148,22 @@ export async function until(
   }
 }
 
-/** A port on 127.0.0.1 that was free a moment ago; kept by its user, so that a restart serves at the same address. */
+const given = new Set<number>();
+
+/**
+ * A port on 127.0.0.1 that nobody listens on, and that this process was not given before. It lies below those that the
+ * kernel takes for outgoing connections: one of these could take it while its owner is killed and starts again.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('The kernel gave no port.');
-  server.close();
-  await once(server, 'close');
-  return address.port;
+  for (;;) {
+    const port = randomInt(10_000, 32_768);
+    if (given.has(port)) continue;
+    given.add(port);
+    const server = createServer().listen(port, '127.0.0.1');
+    const free = await once(server, 'listening').catch(() => undefined);
+    if (free === undefined) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
