@@ -1,3 +1,4 @@
+import { compareCursors, type Position } from '../envelope/position.ts';
 import { unpackRecords } from './packed-records.ts';
 import type { AppendResult, Changes } from './protocol.ts';
 import type { StreamState } from './record.ts';
@@ -18,7 +19,11 @@ export class Appender {
   append({ state, records, appendedAt }: Changes['append']['argument']): AppendResult {
     const stream = this.#moved(state);
     const place = { stream: stream.id, epoch: state.epoch, appendedAt };
-    const fresh = Uint8Array.from(unpackRecords(records), (row) => (this.#records.insert(row, place) ? 1 : 0));
+    const fresh = Uint8Array.from(unpackRecords(records), (row) => {
+      // What retention has passed by was here, and every route is behind it; it must not come back with a list.
+      const trimmed = compareCursors({ epoch: state.epoch, position: row.position as Position }, stream.trimmed) <= 0;
+      return !trimmed && this.#records.insert(row, place) ? 1 : 0;
+    });
     return { state: stream.state, fresh, hidden: this.hidden(stream) };
   }
 

@@ -67,7 +67,7 @@ export class Holders {
       ...this.#byDeadLetters(tenth),
     ];
     const [oldest] = holds.sort((a, b) => a.appendedAt - b.appendedAt);
-    return { states: [], steps: 0, deadLetters: 0, holders: [], ...oldest?.find() };
+    return { floors: [], steps: 0, deadLetters: 0, holders: [], ...oldest?.find() };
   }
 
   #byCursors(stream: Stream, routes: readonly HoldingRoute[], tenth: number): Hold[] {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { gapRecord } from '../envelope/gap.ts';
-import { type Cursor, parseResourceVersion, type StreamName } from '../envelope/position.ts';
+import { type Cursor, parseResourceVersion, type ResourceVersion, type StreamName } from '../envelope/position.ts';
 import { Commits } from './commits.ts';
 import type { OwnerNote } from './file-system.ts';
 import type { WorkerLink } from './link.ts';
@@ -19,6 +19,7 @@ import type {
 } from './record.ts';
 import { TailRing } from './ring.ts';
 import { Upkeep } from './upkeep.ts';
+import { higher } from './watermark.ts';
 
 export interface Settings extends JournalOptions {
   readonly cluster: string;
@@ -61,8 +62,11 @@ export class SqliteJournal implements Journal {
       this.#usage = usage;
       this.#upkeep.committed(usage);
     });
-    const onState = (state: StreamState) => this.#states.set(state.stream, state);
-    this.#upkeep = new Upkeep({ ...settings, commits: this.#commits, onState });
+    const onFloor = (stream: StreamName, floor: ResourceVersion | undefined) => {
+      const state = this.#states.get(stream);
+      if (state) this.#states.set(stream, { ...state, floor: higher(state.floor, floor) });
+    };
+    this.#upkeep = new Upkeep({ ...settings, commits: this.#commits, onFloor });
     this.#grace = setTimeout(() => this.#closeOthers().catch(() => {}), GRACE_MS).unref();
   }
 

@@ -1,5 +1,5 @@
 /** What the two threads of the journal say to each other. Plain values only, so that they can be cloned. */
-import type { Cursor, StreamName } from '../envelope/position.ts';
+import type { Cursor, ResourceVersion, StreamName } from '../envelope/position.ts';
 import type { PackedPage, PackedRecords } from './packed-records.ts';
 import type { Counters, ParkedMessage, RouteName, RouteState, StreamState } from './record.ts';
 
@@ -36,7 +36,7 @@ export interface TrimResult {
   readonly steps: number;
   /** Dead letters that had to go. */
   readonly deadLetters: number;
-  readonly states: readonly StreamState[];
+  readonly floors: readonly { readonly stream: StreamName; readonly floor: ResourceVersion | undefined }[];
   /** Only when the journal is over its quota, and nothing could be deleted. */
   readonly holders: readonly Holder[];
 }

@@ -7,8 +7,8 @@ import type { StreamState } from './record.ts';
 import { cursorOf, type Records } from './records.ts';
 import type { RemovedRoutes } from './removed-routes.ts';
 import type { Routes } from './routes.ts';
-import { higher, type Stream, type Streams } from './streams.ts';
-import { visibleEnd } from './watermark.ts';
+import type { Stream, Streams } from './streams.ts';
+import { higher, visibleEnd } from './watermark.ts';
 
 type Row = Record<string, unknown>;
 
@@ -95,12 +95,12 @@ export class Retention {
     }
     const state: StreamState = { ...stream.state, floor };
     streams.update({ ...stream, state, trimmed });
-    return { ...done(steps), states: [state] };
+    return { ...done(steps), floors: [{ stream: state.stream, floor }] };
   }
 }
 
 function done(steps: number): TrimResult {
-  return { steps, deadLetters: 0, states: [], holders: [] };
+  return { steps, deadLetters: 0, floors: [], holders: [] };
 }
 
 /** What raises the floor: a revision of the history that the API server still goes on with. */

@@ -7,6 +7,7 @@ import {
   type StreamName,
 } from '../envelope/position.ts';
 import type { Listing, StreamState } from './record.ts';
+import { higher } from './watermark.ts';
 
 /** Holds the gap records that only one route's parked message refers to; no route reads it. Not a legal namespace. */
 export const ROUTE_GAPS = '_gaps' as StreamName;
@@ -118,9 +119,4 @@ export function nextState(stream: Stream, next: StreamState): Pick<Stream, 'stat
   }
   if (back) return { state: next, history: next.epoch };
   return { state: { ...next, floor: higher(state.floor, next.floor) }, history };
-}
-
-export function higher(a: ResourceVersion | undefined, b: ResourceVersion | undefined): ResourceVersion | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return compareResourceVersions(a, b) >= 0 ? a : b;
 }

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
-import { type Cursor, compareCursors, type StreamName } from '../envelope/position.ts';
+import { type Cursor, compareCursors, type ResourceVersion, type StreamName } from '../envelope/position.ts';
 import type { Commits } from './commits.ts';
 import type { Holder, TrimResult, Usage } from './protocol.ts';
-import type { RouteName, StreamState } from './record.ts';
+import type { RouteName } from './record.ts';
 
 type QuotaListener = (stream: StreamName, upTo: Cursor) => void;
 
@@ -12,7 +12,7 @@ interface UpkeepOptions {
   readonly log: Logger;
   readonly commits: Commits;
   /** Retention has raised a stream's floor. */
-  readonly onState: (state: StreamState) => void;
+  readonly onFloor: (stream: StreamName, floor: ResourceVersion | undefined) => void;
 }
 
 const RETENTION_MS = 5_000;
@@ -81,13 +81,13 @@ export class Upkeep {
   }
 
   async #run(): Promise<void> {
-    const { commits, retainMs, onState, log } = this.#options;
+    const { commits, retainMs, onFloor, log } = this.#options;
     let deadLetters = 0;
     let result: TrimResult;
     do {
       const now = Date.now();
       result = await commits.submit('trim', { before: now - retainMs, now });
-      for (const state of result.states) onState(state);
+      for (const { stream, floor } of result.floors) onFloor(stream, floor);
       deadLetters += result.deadLetters;
     } while (result.steps > 0);
     if (deadLetters > 0) log.error({ deadLetters }, 'the journal is full: its oldest dead letters were deleted');

@@ -1,4 +1,10 @@
-import { type Cursor, type Position, positionOf } from '../envelope/position.ts';
+import {
+  type Cursor,
+  compareResourceVersions,
+  type Position,
+  positionOf,
+  type ResourceVersion,
+} from '../envelope/position.ts';
 import type { StreamState } from './record.ts';
 
 /**
@@ -7,4 +13,10 @@ import type { StreamState } from './record.ts';
  */
 export function visibleEnd({ epoch, rv }: Pick<StreamState, 'epoch' | 'rv'>): Cursor {
   return { epoch, position: (rv === undefined ? '' : `${positionOf(rv)}~`) as Position };
+}
+
+/** The newer of two; anything is newer than none. */
+export function higher(a: ResourceVersion | undefined, b: ResourceVersion | undefined): ResourceVersion | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return compareResourceVersions(a, b) >= 0 ? a : b;
 }

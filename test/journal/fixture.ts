@@ -99,7 +99,7 @@ export function appendLive(journal: Journal, first: number, last: number, size?:
   return journal.append({ records, state: state(last) }, never);
 }
 
-export function cursorOf({ epoch, position }: JournalRecord): Cursor {
+export function cursorOf({ epoch, position }: Cursor): Cursor {
   return { epoch, position };
 }
 

@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite';
 import { expect, test, vi } from 'vitest';
 import { ALL_NAMESPACES, type Cursor, type StreamName } from '../../src/envelope/position.ts';
 import type { Journal } from '../../src/journal/port.ts';
@@ -103,6 +104,10 @@ test('a journal that is full of delivered records makes room by itself, and neve
   expect(await recordsLeft(journal)).toBeLessThan(600);
   await appendLive(journal, 2_001, 2_001);
   expect(versions(await drain(journal, FAST))).toEqual(['2001']);
+  const left = await recordsLeft(journal);
+  await journal[Symbol.asyncDispose]();
+  using file = new DatabaseSync(place.path);
+  expect(file.prepare('SELECT count(*) AS count FROM receipts').get()).toEqual({ count: left });
 });
 
 test('a route that lags at the quota and says expire loses its oldest, is told so by a gap, and harms no other', async () => {

@@ -1,0 +1,389 @@
+/**
+ * The journal against two arrays and a few numbers: whatever is appended, listed, restored, settled, expired, closed or
+ * killed, in whatever order, both say the same, from the ring as from the file, and the books balance after every step.
+ */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { expect, test, vi } from 'vitest';
+import {
+  ALL_NAMESPACES,
+  type Cursor,
+  compareCursors,
+  gapPositionOf,
+  ORIGIN,
+  type Position,
+} from '../../src/envelope/position.ts';
+import type { OpenOptions } from '../../src/journal/open.ts';
+import type { Journal } from '../../src/journal/port.ts';
+import type { NewRecord, ParkedMessage, Settlement, StreamState } from '../../src/journal/record.ts';
+import {
+  cursorOf,
+  event,
+  gap,
+  imbalance,
+  never,
+  open,
+  type Place,
+  parkedAt,
+  readAll,
+  routeName,
+  rv,
+  temporaryPlace,
+} from './fixture.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
+
+const ROUTE = routeName('model');
+const percent = fc.nat(99);
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('watch' as const),
+      events: fc.integer({ min: 0, max: 6 }),
+      again: fc.boolean(),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('page' as const),
+      ahead: fc.uniqueArray(fc.integer({ min: 1, max: 40 }), { maxLength: 5 }),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('list-ends' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('gap' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('late' as const), by: fc.integer({ min: 1, max: 30 }) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('restore' as const), to: fc.integer({ min: 1, max: 60 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('read' as const),
+      from: percent,
+      records: fc.integer({ min: 1, max: 9 }),
+      bytes: fc.integer({ min: 1, max: 900 }),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('settle' as const),
+      fates: fc.array(fc.constantFrom('delivered', 'filtered', 'held', 'dead'), { maxLength: 8 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('unpark' as const),
+      count: fc.integer({ min: 1, max: 4 }),
+      dies: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('expire' as const), upTo: percent }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('reopen' as const, 'crash' as const) }) },
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+/** What the journal should hold. */
+class Model {
+  state: StreamState = { stream: ALL_NAMESPACES, epoch: 1, rv: undefined, floor: undefined, listing: undefined };
+  readonly records: (Cursor & { readonly record: NewRecord })[] = [];
+  cursor: Cursor = ORIGIN;
+  /** Places of parked messages in their order, those of the route's own gaps without a place. */
+  pending: (Cursor | 'gap')[] = [];
+  readonly counters = { read: 0, delivered: 0, filtered: 0, limited: 0, dead: 0, expired: 0 };
+
+  append(records: readonly NewRecord[], state: StreamState): number {
+    this.state = state;
+    const before = this.records.length;
+    for (const record of records) {
+      const place = { epoch: state.epoch, position: record.position };
+      if (!this.records.some((known) => compareCursors(known, place) === 0)) this.records.push({ ...place, record });
+    }
+    this.records.sort(compareCursors);
+    return this.records.length - before;
+  }
+
+  /** What routes may read, in order. */
+  get visible(): readonly (Cursor & { readonly record: NewRecord })[] {
+    const { epoch, rv } = this.state;
+    const last = rv && gapPositionOf(rv);
+    return this.records.filter((at) => at.epoch < epoch || (last !== undefined && at.position <= last));
+  }
+
+  /** The route has yet to read it, or has parked it to deliver it later. */
+  needs(place: Cursor): boolean {
+    const pending = this.pending.some((at) => at !== 'gap' && compareCursors(at, place) === 0);
+    return pending || compareCursors(place, this.cursor) > 0;
+  }
+
+  behind(cursor: Cursor) {
+    return this.visible.filter((at) => compareCursors(at, cursor) > 0);
+  }
+}
+
+class Subject {
+  readonly model = new Model();
+  journal: Journal;
+  #place: Place;
+  #images = 0;
+  readonly #options: Partial<OpenOptions>;
+  /** A quota that is always exceeded: whatever the route is done with may go at any time. */
+  readonly #tight: boolean;
+
+  constructor(journal: Journal, place: Place, options: Partial<OpenOptions>) {
+    this.journal = journal;
+    this.#place = place;
+    this.#options = options;
+    this.#tight = options.maxBytes === 1;
+  }
+
+  async perform(step: Step): Promise<void> {
+    const { model } = this;
+    const { state } = model;
+    const newest = Number(
+      model.records
+        .findLast(({ epoch, record }) => epoch === state.epoch && record.kind === 'event')
+        ?.position.slice(2) ?? 0,
+    );
+    const at = Math.max(newest, Number(state.rv ?? 0), Number(state.listing?.to ?? 0));
+    switch (step.do) {
+      case 'watch': {
+        const events = Array.from({ length: step.events }, (_, index) => event(at + 1 + index));
+        const repeated = step.again && newest > 0 ? [event(newest)] : [];
+        const reached = at + step.events;
+        if (state.listing)
+          return this.#append([...repeated, ...events], {
+            ...state,
+            listing: { ...state.listing, rv: rv(Math.max(1, reached)) },
+          });
+        return this.#append([...repeated, ...events], { ...state, rv: reached === 0 ? undefined : rv(reached) });
+      }
+      case 'page': {
+        const listing = state.listing ?? {
+          rv: rv(at + 1),
+          token: 'more',
+          to: rv(at + 40),
+          gap: 'compacted',
+          recovered: 0,
+        };
+        const from = Number(listing.to) - 40;
+        return this.#append(
+          step.ahead.map((n) => event(from + n)),
+          { ...state, listing },
+        );
+      }
+      case 'list-ends': {
+        if (!state.listing) return;
+        const end = rv(Math.max(newest, Number(state.listing.to)));
+        return this.#append([gap(Number(state.listing.to))], { ...state, rv: end, listing: undefined });
+      }
+      case 'gap':
+        return state.rv === undefined ? undefined : this.#append([gap(Number(state.rv))], state);
+      case 'late': {
+        const late = Number(state.rv ?? 0) - step.by;
+        return late < 1 || this.#tight ? undefined : this.#append([event(late)], state);
+      }
+      case 'restore':
+        return this.#append([event(step.to)], {
+          ...state,
+          epoch: state.epoch + 1,
+          rv: undefined,
+          floor: undefined,
+          listing: undefined,
+        });
+      case 'read':
+        return this.#read(step);
+      case 'settle':
+        return this.#settle(step.fates);
+      case 'unpark':
+        return this.#unpark(step);
+      case 'expire':
+        return this.#expire(step.upTo);
+      case 'reopen':
+        await this.journal[Symbol.asyncDispose]();
+        return this.#open(this.#place.path);
+      case 'crash':
+        return this.#crash();
+    }
+  }
+
+  async check(): Promise<void> {
+    const { model, journal } = this;
+    const needed = model.visible
+      .filter((at) => !this.#tight || model.needs(at))
+      .map((at) => essence({ ...at.record, ...at }));
+    const found = (await readAll(journal, ORIGIN, 7)).map(essence);
+    if (this.#tight) expect(found).toEqual(expect.arrayContaining(needed));
+    else expect(found).toEqual(needed);
+    const next = await readAll(journal, model.cursor, 3);
+    expect(next.map(cursorOf)).toEqual(model.behind(model.cursor).map((at) => cursorOf(at)));
+    await this.#checkRoute();
+    const { floor: _, ...state } = model.state;
+    if (model.records.length > 0) expect(await journal.streams()).toMatchObject([state]);
+  }
+
+  async #checkRoute(): Promise<void> {
+    const { model, journal } = this;
+    const [route] = await journal.routes();
+    const { counters, pending } = model;
+    expect(route).toMatchObject({ counters, pending: pending.length, lag: model.behind(model.cursor).length });
+    expect(route && imbalance(route)).toBe(0);
+    const parked = await journal.parked(ROUTE, {}, 1_000);
+    expect(parked.map(({ cursor, destination }) => (destination === '' ? 'gap' : cursor))).toEqual(pending);
+    expect(parked.every(({ record }) => record.intact)).toBe(true);
+  }
+
+  /** When the route is done with everything, retention leaves only what nobody may read yet. */
+  async finish(): Promise<void> {
+    const { model } = this;
+    while (model.behind(model.cursor).length > 0) await this.#settle(Array(100).fill('delivered'));
+    await this.#unpark({ do: 'unpark', count: 1_000, dies: false });
+    await this.check();
+    if (!this.#tight) return;
+    const hidden = model.records.length - model.visible.length;
+    const settled = async () => {
+      const dead = await this.journal.deadLetters(ROUTE, 1_000);
+      expect((await this.journal.stats()).records).toBe(hidden + dead.length);
+    };
+    await vi.waitFor(settled, { timeout: 10_000 });
+    await this.check();
+  }
+
+  async #append(records: readonly NewRecord[], state: StreamState): Promise<void> {
+    const { inserted } = await this.journal.append({ records, state }, never);
+    expect(inserted).toBe(this.model.append(records, state));
+  }
+
+  async #read({ from, records, bytes }: Extract<Step, { do: 'read' }>): Promise<void> {
+    const { visible } = this.model;
+    const anywhere = visible[Math.floor((visible.length * from) / 100)] ?? ORIGIN;
+    const after = this.#tight ? this.model.cursor : anywhere;
+    const expected: Cursor[] = [];
+    let size = 0;
+    for (const { record, ...at } of this.model.behind(after)) {
+      size += record.data.length;
+      if (expected.length === records || (size > bytes && expected.length > 0)) break;
+      expected.push(at);
+    }
+    const page = await this.journal.read(ALL_NAMESPACES, cursorOf(after), { records, bytes });
+    expect(page.map(cursorOf)).toEqual(expected);
+  }
+
+  async #settle(fates: readonly string[]): Promise<void> {
+    const { model } = this;
+    const records = (await readAll(this.journal, model.cursor)).slice(0, fates.length);
+    const last = records.at(-1);
+    if (!last) return;
+    const of = (fate: string) => records.filter((_, index) => fates[index] === fate);
+    const dead = of('dead').map((record) => parkedAt(record, { state: 'dead', reason: 'too-large' }));
+    const counters = {
+      read: records.length,
+      delivered: of('delivered').length,
+      filtered: of('filtered').length,
+      dead: dead.length,
+    };
+    await this.#commit({
+      cursors: new Map([[ALL_NAMESPACES, cursorOf(last)]]),
+      counters,
+      parked: [...of('held').map((record) => parkedAt(record)), ...dead],
+    });
+    model.cursor = cursorOf(last);
+    model.pending.push(...of('held').map(cursorOf));
+  }
+
+  async #unpark({ count, dies }: Extract<Step, { do: 'unpark' }>): Promise<void> {
+    const rows = await this.journal.parked(ROUTE, {}, count);
+    const parked = dies
+      ? rows.map(({ id: _, record: __, ...row }: ParkedMessage) => ({ ...row, state: 'dead' as const }))
+      : [];
+    const counters = dies ? { dead: rows.length } : { delivered: rows.length };
+    await this.#commit({ counters, parked, unparked: rows.map(({ id }) => id) });
+    this.model.pending.splice(0, rows.length);
+  }
+
+  async #commit(part: Partial<Settlement>): Promise<void> {
+    await this.journal.settle({
+      route: ROUTE,
+      cursors: new Map(),
+      counters: {},
+      receipts: [],
+      parked: [],
+      unparked: [],
+      ...part,
+    });
+    for (const [name, value] of Object.entries(part.counters ?? {}))
+      this.model.counters[name as keyof Model['counters']] += value;
+  }
+
+  async #expire(share: number): Promise<void> {
+    const { model } = this;
+    const upTo = model.visible[Math.floor((model.visible.length * share) / 100)];
+    if (!upTo) return;
+    const skipped = model.behind(model.cursor).filter((at) => compareCursors(at, upTo) <= 0).length;
+    const left = model.pending.filter((at) => at === 'gap' || compareCursors(at, upTo) > 0);
+    const dropped = model.pending.length - left.length;
+    const { expired } = await this.journal.expire(ROUTE, ALL_NAMESPACES, cursorOf(upTo));
+    expect(expired).toBe(skipped + dropped);
+    model.counters.expired += expired;
+    model.counters.read += skipped;
+    model.pending = left;
+    if (compareCursors(upTo, model.cursor) > 0) model.cursor = { epoch: upTo.epoch, position: upTo.position };
+    if (expired === 0) return;
+    model.counters.read += 1;
+    model.pending.push('gap');
+  }
+
+  /** The files as a kill at this moment would leave them; copied by another process, for closing them in this one frees the lock. */
+  async #crash(): Promise<void> {
+    const image = join(this.#place.directory, `image-${++this.#images}.db`);
+    for (const part of ['', '-wal']) execFileSync('cp', [`${this.#place.path}${part}`, `${image}${part}`]);
+    await this.journal[Symbol.asyncDispose]();
+    this.#place = { ...this.#place, path: image };
+    return this.#open(image);
+  }
+
+  async #open(path: string): Promise<void> {
+    this.journal = await open({ path }, this.#options);
+    const state = await this.journal.openRoute(ROUTE, { startFrom: 'now', atQuota: 'expire' });
+    expect(state.cursors.get(ALL_NAMESPACES) ?? ORIGIN).toEqual(this.model.cursor);
+  }
+}
+
+function essence(record: NewRecord & Cursor) {
+  const { epoch, position, kind, key, origin, attributes, data } = record;
+  return {
+    epoch,
+    position: position as Position,
+    kind,
+    key,
+    origin,
+    id: attributes.id,
+    data: Buffer.from(data).toString(),
+  };
+}
+
+test('the journal behaves like an array, whatever happens to it', async () => {
+  const options = fc.record({
+    ringBytes: fc.constantFrom(0, 6_000, 16 * 1024 * 1024),
+    maxBytes: fc.constantFrom(1, 1024 ** 3),
+  });
+  await fc.assert(
+    fc.asyncProperty(options, fc.array(step, { minLength: 5, maxLength: 40 }), async (options, steps) => {
+      await using place = await temporaryPlace();
+      const subject = new Subject(await open(place, options), place, options);
+      try {
+        await subject.journal.openRoute(ROUTE, { startFrom: 'oldest', atQuota: 'expire' });
+        for (const each of steps) {
+          await subject.perform(each);
+          await subject.check();
+        }
+        await subject.finish();
+      } finally {
+        await subject.journal[Symbol.asyncDispose]();
+      }
+    }),
+    { numRuns: 10, interruptAfterTimeLimit: 60_000, markInterruptAsFailure: false },
+  );
+});
