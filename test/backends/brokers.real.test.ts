@@ -41,14 +41,18 @@ describe.skipIf(kafka === null)('Kafka', () => {
     );
   });
 
-  test.skipIf(!kafka?.sasl)('comes back from a kill at the same address with what it had stored', async () => {
-    await using own = await startKafka();
-    const client = kafkaClient({ brokers: [own.address.bootstrap] });
-    const topic = await storeInKafka(client, 'before the kill');
-    await own.program.kill();
-    await own.program.start();
-    expect(await kafkaHolds(client, topic)).toBe(1);
-  });
+  test.skipIf(!kafka?.sasl)(
+    'comes back from a kill at the same address with what it had stored',
+    async () => {
+      await using own = await startKafka();
+      const client = kafkaClient({ brokers: [own.address.bootstrap] });
+      const topic = await storeInKafka(client, 'before the kill');
+      await own.program.kill();
+      await own.program.start();
+      expect(await kafkaHolds(client, topic)).toBe(1);
+    },
+    240_000,
+  );
 });
 
 describe.skipIf(mosquitto === null)('Mosquitto', () => {

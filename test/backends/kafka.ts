@@ -33,7 +33,7 @@ export interface KafkaBackend extends Started<KafkaAddress> {
   readonly program: Program;
 }
 
-const LOGGING = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=info', '-Dlog4j2.statusLoggerLevel=OFF'];
+const LOGGING = ['-Dorg.slf4j.simpleLogger.showDateTime=true', '-Dlog4j2.statusLoggerLevel=OFF'];
 
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBackend> {
   await using scope = new AsyncDisposableStack();

@@ -13,12 +13,13 @@ export interface ProgramSpec {
   readonly env?: Readonly<Record<string, string>>;
   /** Standard output and error of every start are appended to this file. */
   readonly log: string;
-  /** Settles when the program serves, rejects while it does not; tried until it settles or 60 s are over. */
+  /** Settles when the program serves, rejects while it does not; tried until it settles or two minutes are over. */
   readonly ready: (signal: AbortSignal) => Promise<unknown>;
 }
 
 const GRACE_MS = 10_000;
-const WITHIN_MS = 60_000;
+/** Long, for a JVM on a machine that is busy with other things. */
+const WITHIN_MS = 120_000;
 const POLL_MS = 25;
 
 /**
@@ -131,7 +132,7 @@ export class Program implements AsyncDisposable {
   }
 }
 
-/** Tries again until `attempt` settles, `hopeless` says so, or 60 s are over; then throws what it threw last. */
+/** Tries again until `attempt` settles, `hopeless` says so, or two minutes are over; then throws what it threw last. */
 export async function until(
   attempt: (signal: AbortSignal) => Promise<unknown>,
   hopeless: () => boolean = () => false,
