@@ -4,7 +4,7 @@
  *
  * Whoever connects is a stranger, and shares a process with the journal: so nothing that a client does may cost memory
  * without bound, stop the other clients or end the process. Sessions last no longer than their connection, for their
- * queues would grow for ever; wills are dropped and publishes refused, but for the daemon's own; a subscriber that stops
+ * queues would grow for ever; publishes and wills are refused, but for the daemon's own; a subscriber that stops
  * reading is thrown out; and who sends more than a subscriber has any reason to is thrown out too.
  */
 import { randomUUID, timingSafeEqual } from 'node:crypto';
@@ -121,7 +121,6 @@ export class EmbeddedMqtt implements AsyncDisposable {
 
   readonly #preConnect: NonNullable<AedesOptions['preConnect']> = (_client, packet, done) => {
     packet.clean = true;
-    delete packet.will;
     done(null, true);
   };
 

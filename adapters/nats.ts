@@ -37,8 +37,8 @@ const coreRoute = z.strictObject({ mode: mode.default('structured') });
 
 const capabilities: Capabilities = {
   orderedBatches: false,
-  batchSize: 64,
-  parallelism: 16,
+  batchSize: 128,
+  parallelism: 4,
   knowsDestinations: true,
   stores: true,
   deduplicates: true,

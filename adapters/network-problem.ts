@@ -13,6 +13,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is signed by an unknown authority; name its file as `tls.ca`',
   CERT_HAS_EXPIRED: 'its certificate has expired',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host name',
+  ERR_OSSL_PEM_NO_START_LINE: 'a file named under `tls` holds no certificate or key in PEM',
   ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS on that port',
   EPROTO: 'it does not speak TLS on that port',
 };

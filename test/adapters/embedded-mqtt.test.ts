@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect as dial, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
-import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
+import { connect, connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import pino from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { EmbeddedMqtt } from '../../adapters/embedded-mqtt.ts';
@@ -122,13 +122,16 @@ test('the clients are counted without the daemon’s own', async () => {
 });
 
 test('a session ends with its connection, or its queue would grow for ever', async () => {
-  const first = await client({ clean: false, clientId: 'patient' });
+  const patient: IClientOptions = { clean: false, clientId: 'patient', protocolVersion: 4, reconnectPeriod: 0 };
+  const first = await client(patient);
   await first.subscribeAsync('#', { qos: 1 });
   await first.endAsync();
   await (await ours()).publishAsync('k8s/missed', 'x', { qos: 1 });
-  const again = await client({ clean: false, clientId: 'patient' });
-  await again.subscribeAsync('#', { qos: 1 });
+  const again = connect(broker.address, { ...patient, manualConnect: true });
+  scope.defer(() => again.endAsync(true));
   const heard = nextMessage(again);
+  again.connect();
+  await again.subscribeAsync('#', { qos: 1 });
   await (await ours()).publishAsync('k8s/now', 'x', { qos: 1 });
   expect(await heard).toEqual(['k8s/now', 'x']);
 });
