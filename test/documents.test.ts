@@ -11,7 +11,7 @@ import { envelopeOf } from '../src/envelope/event.ts';
 import { backOff, inCoreV1 } from './envelope/events.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const documents = [...markdownIn('.'), ...markdownIn('docs'), 'src/source/SPEC.md'];
+const documents = [...markdownIn('.'), ...markdownIn('docs'), 'src/source/SPEC.md', 'src/journal/README.md'];
 const readme = textOf('README.md');
 
 function textOf(path: string): string {
