@@ -17,14 +17,17 @@ export function listContract(the: () => ApiClient): void {
       expect(namesOf(await the().list(events))).toEqual(NAMES);
     });
 
-    test('of all namespaces sorts a namespace with its slash: team-a comes before team', async () => {
-      const short = await the().createNamespace('team');
-      const long = `${short}-a`;
-      await the().ask(`${CORE}/namespaces`, { method: 'POST', body: { metadata: { name: long } } });
-      for (const namespace of [short, long]) await the().create(namespace, 'x');
+    test('of all namespaces sorts them with their slash: team-a, team, team0; of one it is only that', async () => {
+      const team = await the().createNamespace('team');
+      const others = [`${team}-a`, `${team}0`];
+      for (const name of others) {
+        await the().ask(`${CORE}/namespaces`, { method: 'POST', body: { metadata: { name } } });
+      }
+      for (const namespace of [...others, team]) await the().create(namespace, 'x');
       const { items } = await the().list(`${CORE}/events`);
-      const namespaces = items.map(({ metadata }) => metadata.namespace).filter((name) => name.startsWith(short));
-      expect(namespaces).toEqual([long, short]);
+      const namespaces = items.map(({ metadata }) => metadata.namespace).filter((name) => name.startsWith(team));
+      expect(namespaces).toEqual([`${team}-a`, team, `${team}0`]);
+      expect((await the().list(`${CORE}/namespaces/${team}/events`)).items).toHaveLength(1);
     });
 
     test('in pages gives each Event once, and says how many are left', async () => {
