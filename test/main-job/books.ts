@@ -7,6 +7,8 @@ export interface Books {
   readonly revisions: number;
   readonly delivered: number;
   readonly dead: number;
+  /** Not delivered because the API server had it no longer, as a gap record says. */
+  readonly unrecoverable: number;
   readonly missing: readonly string[];
   readonly repeated: number;
   /** Events that came after a newer one of the same object, repeats dropped. */
@@ -15,19 +17,29 @@ export interface Books {
   readonly unknown: readonly string[];
 }
 
-export function booksOf(
-  route: string,
-  { truth, seen, dead }: { truth: readonly TruthRevision[]; seen: readonly Seen[]; dead: ReadonlySet<string> },
-): Books {
+export interface Evidence {
+  readonly truth: readonly TruthRevision[];
+  readonly seen: readonly Seen[];
+  /** Ids of the dead letters. */
+  readonly dead?: ReadonlySet<string>;
+  /** Ids of what nobody could deliver; see gaps.ts. */
+  readonly lost?: ReadonlySet<string>;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+export function booksOf(route: string, { truth, seen, dead = NONE, lost = NONE }: Evidence): Books {
   const written = new Set(truth.filter(({ deleted }) => !deleted).map(idOf));
   const events = seen.filter(({ type }) => type === 'kube-fanout.event.v1');
   const ids = new Set(events.map(({ id }) => id));
+  const undelivered = [...written].filter((id) => !ids.has(id) && !dead.has(id));
   return {
     route,
     revisions: written.size,
     delivered: ids.size,
     dead: dead.size,
-    missing: [...written].filter((id) => !ids.has(id) && !dead.has(id)),
+    unrecoverable: undelivered.filter((id) => lost.has(id)).length,
+    missing: undelivered.filter((id) => !lost.has(id)),
     repeated: events.length - ids.size,
     disorder: disorderIn(events),
     unknown: [...ids].filter((id) => !written.has(id)),
@@ -57,11 +69,21 @@ export function tableOf(books: readonly Books[]): string {
     revisions: one.revisions,
     delivered: one.delivered,
     dead: one.dead,
+    unrecoverable: one.unrecoverable,
     missing: one.missing.length,
     repeated: one.repeated,
     disorder: one.disorder.length,
   }));
-  const heads = ['route', 'revisions', 'delivered', 'dead', 'missing', 'repeated', 'disorder'] as const;
-  const line = (cells: readonly (string | number)[]) => cells.map((cell) => String(cell).padStart(10)).join(' ');
+  const heads = [
+    'route',
+    'revisions',
+    'delivered',
+    'dead',
+    'unrecoverable',
+    'missing',
+    'repeated',
+    'disorder',
+  ] as const;
+  const line = (cells: readonly (string | number)[]) => cells.map((cell) => String(cell).padStart(13)).join(' ');
   return [line(heads), ...rows.map((row) => line(heads.map((head) => row[head])))].join('\n');
 }

@@ -14,6 +14,8 @@ export interface DaemonSpec {
   readonly kube: KubeAddress;
   /** Who the daemon is for the API server; the administrator's unless given. */
   readonly token?: string;
+  /** Anything else below source.kubernetes, such as namespaces. */
+  readonly source?: object;
   readonly brokers: object;
   readonly routes: readonly object[];
   /** Anything else at the top of the config. */
@@ -22,13 +24,13 @@ export interface DaemonSpec {
 
 /** The daemon as a user runs it: its own process, its config a file. */
 export async function startDaemonProcess(spec: DaemonSpec): Promise<Program> {
-  const { directory, kube, token = kube.token, brokers, routes, more } = spec;
+  const { directory, kube, token = kube.token, source, brokers, routes, more } = spec;
   const [config, ca, tokenFile] = ['config.yaml', 'ca.pem', 'token'].map((name) => join(directory, name));
   if (config === undefined || ca === undefined || tokenFile === undefined)
     throw new Error('three names make three files');
   await writeFile(ca, kube.ca);
   await writeFile(tokenFile, token);
-  const kubernetes = { server: kube.server, caFile: ca, token: { file: tokenFile } };
+  const kubernetes = { server: kube.server, caFile: ca, token: { file: tokenFile }, ...source };
   const journal = { path: join(directory, 'journal.db') };
   const whole = {
     apiVersion: 'kube-fanout/v1alpha1',
@@ -53,16 +55,22 @@ export async function startDaemonProcess(spec: DaemonSpec): Promise<Program> {
   });
 }
 
-/** Settles when the daemon watches the API server, by its own metrics. */
+/** Settles when the daemon watches every stream, by its own metrics. */
 export async function watching(port: number): Promise<void> {
   await until('the daemon watches the API server', async () => {
-    const answer = await fetch(`http://127.0.0.1:${port}/metrics`).catch(() => undefined);
-    return /^kube_fanout_stream_up\{.*\} 1$/m.test((await answer?.text()) ?? '');
+    const streams = [...(await metricsAt(port)).matchAll(/^kube_fanout_stream_up\{.*\} (\d)$/gm)];
+    return streams.length > 0 && streams.every(([, up]) => up === '1');
   });
 }
 
+/** Empty while nobody answers. */
+export async function metricsAt(port: number): Promise<string> {
+  const answer = await fetch(`http://127.0.0.1:${port}/metrics`).catch(() => undefined);
+  return (await answer?.text().catch(() => '')) ?? '';
+}
+
 /** Settles when the condition holds; rejects, in the words of `what`, when it does not within `ms`. */
-export async function until(what: string, condition: () => Promise<boolean> | boolean, ms = 60_000): Promise<void> {
+export async function until(what: string, condition: () => Promise<boolean> | boolean, ms = 30_000): Promise<void> {
   const deadline = Date.now() + ms;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`not within ${ms / 1000} s: ${what}`);

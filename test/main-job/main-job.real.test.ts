@@ -13,7 +13,14 @@ import { freePort, type Program } from '../backends/process.ts';
 import { watchTruth } from '../backends/truth.ts';
 import { booksOf, idOf, tableOf } from './books.ts';
 import { startDaemonProcess, until, watching } from './daemon-process.ts';
-import { kafkaSubscriber, mqttSubscriber, natsSubscribers, pubSubSubscriber, type Subscriber } from './subscribers.ts';
+import {
+  everythingTo,
+  kafkaSubscriber,
+  mqttSubscriber,
+  natsSubscribers,
+  pubSubSubscriber,
+  type Subscriber,
+} from './subscribers.ts';
 
 const kube = backend('kube');
 const kafka = backend('kafka');
@@ -44,8 +51,7 @@ describe.skipIf(!kube || !kafka || !mosquitto || !nats || !pubsub)('the main job
       await startDaemonProcess({
         directory,
         kube,
-        brokers: Object.fromEntries(subscribers.map(({ route, broker }) => [route, broker])),
-        routes: subscribers.map(({ route, to }) => ({ name: route, to: { broker: route, ...to } })),
+        ...everythingTo(...subscribers),
         more: { metrics },
       }),
     );

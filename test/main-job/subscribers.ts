@@ -11,7 +11,7 @@ import type { NatsAddress } from '../backends/nats.ts';
 import type { PubSubAddress } from '../backends/pubsub.ts';
 import type { Received } from '../contract/harness.ts';
 import { mosquittoSub } from '../contract/mosquitto-sub.ts';
-import { readStream } from '../contract/nats-streams.ts';
+import { createStream, readStream } from '../contract/nats-streams.ts';
 import { NatsWire } from '../contract/nats-wire.ts';
 
 /** A CloudEvent in the order in which the subscriber got it. */
@@ -24,6 +24,8 @@ export interface Seen {
   /** The broker's own key, where it has one. */
   readonly key: string | undefined;
   readonly type: string;
+  /** All of the envelope's, by name. */
+  readonly attributes: Readonly<Record<string, unknown>>;
   readonly data: unknown;
 }
 
@@ -36,6 +38,14 @@ export interface Subscriber extends AsyncDisposable {
   seen(): Promise<readonly Seen[]>;
 }
 
+/** The part of a config that gives each subscriber everything. */
+export function everythingTo(...subscribers: readonly Subscriber[]) {
+  return {
+    brokers: Object.fromEntries(subscribers.map(({ route, broker }) => [route, broker])),
+    routes: subscribers.map(({ route, to }) => ({ name: route, to: { broker: route, ...to } })),
+  };
+}
+
 /** As the CloudEvents SDK understands it, which shares no code with the daemon. */
 function decode({ key, headers, body }: Received, part: string): Seen {
   const plain = Object.entries(headers).map(([name, value]) => {
@@ -45,7 +55,8 @@ function decode({ key, headers, body }: Received, part: string): Seen {
   const event = HTTP.toEvent({ headers: Object.fromEntries(plain), body: new TextDecoder().decode(body) });
   if (!(event instanceof CloudEvent)) throw new Error('not one CloudEvent');
   event.validate();
-  const { id, partitionkey, sequence, type, data } = event.toJSON();
+  const { data, ...attributes } = event.toJSON();
+  const { id, partitionkey, sequence, type } = attributes;
   return {
     id: String(id),
     partitionkey: String(partitionkey),
@@ -53,6 +64,7 @@ function decode({ key, headers, body }: Received, part: string): Seen {
     part,
     key,
     type: String(type),
+    attributes,
     data,
   };
 }
@@ -92,6 +104,32 @@ export async function mqttSubscriber({ url }: MosquittoAddress): Promise<Subscri
     broker: { mqtt: { url } },
     to: { topic: `${root}/{event.metadata.namespace}/{event.regarding.kind}/{event.reason}` },
     seen: async () => (await reader.received(0)).map((one) => decode(one, 'all')),
+    [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+  };
+}
+
+export interface NatsSubscriber extends Subscriber {
+  /** How many messages are stored: cheaper than to read them all. */
+  count(): Promise<number>;
+}
+
+/** A stream of its own, for one route. */
+export async function natsSubscriber(at: NatsAddress): Promise<NatsSubscriber> {
+  const subject = await createStream(at);
+  const reader = readStream(at, subject);
+  return {
+    route: 'nats',
+    broker: { nats: { servers: [at.url] } },
+    to: { subject },
+    seen: async () => (await reader.received(0)).map((one) => decode(one, 'all')),
+    async count() {
+      await using wire = await NatsWire.connect(at);
+      const info = await wire.jetStream<{ state: { messages: number } }>(
+        `STREAM.INFO.${subject.replace('allowed.', '')}`,
+        {},
+      );
+      return info.state.messages;
+    },
     [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
   };
 }

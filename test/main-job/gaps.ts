@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import type { TruthRevision } from '../backends/truth.ts';
+import { idOf } from './books.ts';
+import type { Seen } from './subscribers.ts';
+
+/** What a gap record says: in (from, to] some of the history could not be had; without `from`, since the beginning. */
+export type Gap = z.infer<typeof Data>['gap'];
+
+const Data = z.object({
+  reason: z.literal('EventsGap'),
+  gap: z.object({ stream: z.string(), from: z.string().optional(), to: z.string(), cause: z.string() }),
+});
+
+/** In the order in which they arrived, repeats dropped. */
+export function gapsIn(seen: readonly Seen[]): readonly Gap[] {
+  const records = seen.filter(({ type }) => type === 'kube-fanout.gap.v1');
+  const byId = new Map(records.map(({ id, data }) => [id, Data.parse(data).gap]));
+  return [...byId.values()];
+}
+
+/**
+ * What nobody could deliver: revisions in a gap whose Event was written again, or deleted, before that gap ended. The
+ * last revision of an Event that lived at its end is never one of them, nor is anything outside of a gap.
+ */
+export function unrecoverable(truth: readonly TruthRevision[], gaps: readonly Gap[]): ReadonlySet<string> {
+  const next = new Map<string, bigint>();
+  const lost = new Set<string>();
+  for (const revision of truth.toReversed()) {
+    const at = BigInt(revision.resourceVersion);
+    const replacedAt = next.get(revision.uid);
+    next.set(revision.uid, at);
+    if (revision.deleted || replacedAt === undefined) continue;
+    const covers = ({ from = '0', to }: Gap) => BigInt(from) < at && replacedAt <= BigInt(to);
+    if (gaps.some(covers)) lost.add(idOf(revision));
+  }
+  return lost;
+}

@@ -1,0 +1,80 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { Agent, type Dispatcher, request } from 'undici';
+import type { KubeAddress } from '../backends/kube.ts';
+
+/** Of a page of a list: the daemon has asked for it, has half of its bytes, has all of them. */
+export type Moment = 'asked' | 'half' | 'answered';
+
+/** Stands between the daemon and the API server: it changes nothing, and tells a test when the daemon lists. */
+export class Tap implements AsyncDisposable {
+  /** Where the daemon finds the API server. */
+  readonly address: KubeAddress;
+  /** How many lists have begun, and how many of their pages were asked for; a probe is no list. */
+  lists = 0;
+  pages = 0;
+  /** Told of each moment of each page; the page goes on at once. */
+  onPage: (moment: Moment) => void = () => {};
+  readonly #server: Server;
+  readonly #kube: KubeAddress;
+  readonly #agent: Agent;
+
+  private constructor(server: Server, kube: KubeAddress, port: number) {
+    this.#server = server;
+    this.#kube = kube;
+    this.address = { ...kube, server: `http://127.0.0.1:${port}` };
+    this.#agent = new Agent({ connect: { ca: kube.ca }, bodyTimeout: 0, headersTimeout: 0 });
+    server.on('request', (asked: IncomingMessage, answer: ServerResponse) => {
+      // A daemon that is killed leaves its requests behind.
+      this.#pass(asked, answer).catch(() => answer.destroy());
+    });
+  }
+
+  static async open(kube: KubeAddress): Promise<Tap> {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('The kernel gave no port.');
+    return new Tap(server, kube, address.port);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#agent.destroy();
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+
+  async #pass(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
+    const path = asked.url ?? '/';
+    const query = new URL(path, this.#kube.server).searchParams;
+    const isPage = !query.has('watch') && query.get('limit') !== '1';
+    if (isPage) this.#count(query.has('continue'));
+    const gone = new AbortController();
+    answer.once('close', () => gone.abort());
+    const { authorization = '', accept = '' } = asked.headers;
+    const { statusCode, headers, body } = await request(`${this.#kube.server}${path}`, {
+      dispatcher: this.#agent,
+      headers: { authorization, accept },
+      signal: gone.signal,
+    });
+    answer.writeHead(statusCode, { 'content-type': String(headers['content-type']) });
+    answer.flushHeaders();
+    await (isPage ? this.#page(body, answer) : pipeline(body, answer));
+  }
+
+  #count(continued: boolean): void {
+    if (!continued) this.lists += 1;
+    this.pages += 1;
+    this.onPage('asked');
+  }
+
+  async #page(body: Dispatcher.ResponseData['body'], answer: ServerResponse): Promise<void> {
+    const bytes = Buffer.from(await body.bytes());
+    const half = bytes.length >> 1;
+    await new Promise((sent) => answer.write(bytes.subarray(0, half), sent));
+    this.onPage('half');
+    await new Promise((sent) => answer.end(bytes.subarray(half), () => sent(undefined)));
+    this.onPage('answered');
+  }
+}
