@@ -24,7 +24,7 @@ const IMAGES = {
   MOSQUITTO: 'eclipse-mosquitto:2',
   NATS: 'nats:2',
   PUBSUB: 'gcr.io/google.com/cloudsdktool/google-cloud-cli:emulators',
-  ETCD: 'registry.k8s.io/etcd:3.6.6-0',
+  ETCD: 'registry.k8s.io/etcd:3.6.8-0',
   KUBE_APISERVER: 'registry.k8s.io/kube-apiserver:v1.36.3',
 } as const;
 
