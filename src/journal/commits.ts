@@ -73,8 +73,9 @@ export class Commits {
   }
 
   /** Settles when everything submitted so far, but for appends that are held back, has been committed. */
-  async flushed(): Promise<void> {
-    if (this.#running) await this.submit('barrier', undefined);
+  async flushed(signal?: AbortSignal): Promise<void> {
+    const idle = !this.#running && this.#noRoom !== 'all';
+    if (!idle) await this.submit('barrier', undefined, signal ? { signal } : {});
   }
 
   /** While held, appends wait; all else goes on. */

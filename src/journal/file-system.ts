@@ -45,7 +45,11 @@ export class OwnerNote {
   }
 
   write(): void {
-    writeFileSync(this.#path, `pid ${process.pid} on ${hostname()} since ${new Date().toISOString()}\n`);
+    try {
+      writeFileSync(this.#path, `pid ${process.pid} on ${hostname()} since ${new Date().toISOString()}\n`);
+    } catch {
+      // On a full disk the journal still has to be opened, and emptied.
+    }
   }
 
   /** Undefined when nobody has left a note. */

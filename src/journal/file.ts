@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { Appender } from './append.ts';
 import { Expiry } from './expire.ts';
+import { FULL, resultCode } from './failure.ts';
 import { Holders } from './holders.ts';
 import { ParkedTable } from './parked.ts';
 import type { Call, CallName, Calls, Change, ChangeName, ChangeReply, Changes, Usage } from './protocol.ts';
@@ -11,7 +12,6 @@ import { Records } from './records.ts';
 import { RemovedRoutes } from './removed-routes.ts';
 import { Retention } from './retention.ts';
 import { Routes } from './routes.ts';
-import { FULL, resultCode } from './schema.ts';
 import { Settler } from './settle.ts';
 import { Refused, Streams } from './streams.ts';
 

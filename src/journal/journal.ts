@@ -30,6 +30,8 @@ export interface Settings extends JournalOptions {
 const RING_BYTES = 16 * 1024 * 1024;
 /** A route of the file that has not been opened by then is no longer in the config, and holds nothing back. */
 const GRACE_MS = 60_000;
+/** How long a full disk may hold up the end. */
+const CLOSE_MS = 3_000;
 /** A page that the worker reads between two commits. */
 const PAGE: Limit = { records: 1_000, bytes: 1024 * 1024 };
 
@@ -182,7 +184,7 @@ export class SqliteJournal implements Journal {
     clearImmediate(this.#advanced);
     clearTimeout(this.#grace);
     this.#upkeep.end();
-    await this.#commits.flushed().catch(() => {});
+    await this.#commits.flushed(AbortSignal.timeout(CLOSE_MS)).catch(() => {});
     this.#commits.end(new Error('the journal is closed'));
     await this.#link.close();
     this.#note.remove();

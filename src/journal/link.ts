@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { meaningOf } from './failure.ts';
 import type { Call, CallName, Calls, Reply } from './protocol.ts';
 
 /** The journal's file can be trusted no more. Nothing can be appended or settled; the daemon must end and start again. */
@@ -26,9 +27,7 @@ export class WorkerLink {
     const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
     this.#worker = new Worker(new URL(file, import.meta.url), { name: 'journal' });
     this.#worker.on('message', (reply: Reply) => this.#answered(reply, path));
-    this.#worker.on('error', (error) =>
-      this.#fail(new JournalFailed(`the journal ${path} failed: ${describe(error)}`)),
-    );
+    this.#worker.on('error', (error) => this.#fail(new JournalFailed(`the journal ${path}: ${meaningOf(error)}`)));
     this.#worker.on('exit', () => {
       if (!this.#ended) this.#fail(new JournalFailed(`the journal ${path}: its thread ended by itself`));
     });
@@ -62,7 +61,7 @@ export class WorkerLink {
       waiting?.resolve(reply.result);
       return;
     }
-    const failure = new JournalFailed(`the journal ${path} failed: ${reply.message}`);
+    const failure = new JournalFailed(`the journal ${path}: ${reply.message}`);
     waiting?.reject(failure);
     this.#fail(failure);
   }
@@ -74,8 +73,4 @@ export class WorkerLink {
     this.#waiting.clear();
     this.#onFailure(failure);
   }
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

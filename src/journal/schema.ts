@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import { BUSY, resultCode } from './failure.ts';
 import type { Calls } from './protocol.ts';
 
 /** `kfan`, in the header of the file: what has another one is somebody else's database. */
@@ -141,13 +142,4 @@ function refuseOldSqlite(version: string): void {
   throw new Error(
     `this Node has SQLite ${version}, which may corrupt a journal: use one with ${OLDEST_SQLITE} or newer`,
   );
-}
-
-const BUSY = 5;
-export const FULL = 13;
-
-/** SQLite's primary result code of an error of node:sqlite: https://sqlite.org/rescode.html */
-export function resultCode(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined;
-  return error.errcode & 0xff;
 }

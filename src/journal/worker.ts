@@ -1,5 +1,6 @@
 /** The journal's thread: one message after the other. Whatever fails here, but for what is said in a reply, is the end. */
 import { parentPort } from 'node:worker_threads';
+import { meaningOf } from './failure.ts';
 import { JournalFile } from './file.ts';
 import type { Call, Calls, Reply } from './protocol.ts';
 import { openDatabase } from './schema.ts';
@@ -12,7 +13,7 @@ port?.on('message', ({ id, call }: { id: number; call: Call }) => {
   try {
     reply = { id, kind: 'result', result: answer(call) };
   } catch (error) {
-    reply = { id, kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+    reply = { id, kind: 'failed', message: meaningOf(error) };
   }
   port.postMessage(reply, transferred(reply));
   if (reply.kind === 'failed' || call.kind === 'close') port.close();

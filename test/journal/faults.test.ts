@@ -92,10 +92,23 @@ test.for([
   expect((await readAll(after)).map(({ intact }) => intact)).toEqual([true, false, true]);
 });
 
+test('when SQLite finds its file damaged, the journal says what to do, and takes nothing more', async () => {
+  await using place = await temporaryPlace();
+  await using before = await open(place);
+  await appendLive(before, 1, 200, 1_000);
+  await before[Symbol.asyncDispose]();
+  const file = await readFile(place.path);
+  for (let page = 20; page < 60; page += 1) file.fill(0x5a, page * 4_096, page * 4_096 + 64);
+  await writeFile(place.path, file);
+  await using after = await open(place);
+  await expect(readAll(after)).rejects.toThrow('the file is damaged: move it away together with its -wal');
+  await expect(appendLive(after, 201, 201)).rejects.toThrow('damaged');
+});
+
 test('what is no journal is refused in words, and left as it is', async () => {
   await using place = await temporaryPlace();
   await writeFile(place.path, 'This is a text file that somebody needs. '.repeat(100));
-  await expect(open(place)).rejects.toThrow(`${place.path}`);
+  await expect(open(place)).rejects.toThrow(`the journal ${place.path}: the file is not an SQLite database`);
   await using other = await temporaryPlace();
   const db = new DatabaseSync(other.path);
   db.exec('CREATE TABLE somebody_elses (value)');

@@ -1,0 +1,28 @@
+/** What an error of SQLite means to the person who has to mend it. */
+const MEANINGS = new Map([
+  [7, 'SQLite has no memory left'],
+  [8, 'the file or its directory cannot be written: check their owner and mode, and that the volume is not read-only'],
+  [
+    10,
+    'the disk failed; what was acknowledged is safe if the disk still has it, and the next start goes on from there',
+  ],
+  [11, 'the file is damaged: move it away together with its -wal, and the next start makes a new one'],
+  [13, 'the disk is full'],
+  [14, 'the file cannot be opened: check that it is a file, and that its directory can be written'],
+  [26, 'the file is not an SQLite database, and so not a kube-fanout journal: give journal.path another name'],
+]);
+
+export const BUSY = 5;
+export const FULL = 13;
+
+/** SQLite's primary result code of an error of node:sqlite: https://sqlite.org/rescode.html */
+export function resultCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined;
+  return error.errcode & 0xff;
+}
+
+export function meaningOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const meaning = MEANINGS.get(resultCode(error) ?? 0);
+  return meaning === undefined ? message : `${meaning} (SQLite: ${message})`;
+}

@@ -1,0 +1,91 @@
+/** What the journal should hold, in two arrays and a few numbers; and what may happen to it. */
+import fc from 'fast-check';
+import { ALL_NAMESPACES, type Cursor, compareCursors, gapPositionOf, ORIGIN } from '../../src/envelope/position.ts';
+import type { NewRecord, StreamState } from '../../src/journal/record.ts';
+
+const percent = fc.nat(99);
+export const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('watch' as const),
+      events: fc.integer({ min: 0, max: 6 }),
+      again: fc.boolean(),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('page' as const),
+      ahead: fc.uniqueArray(fc.integer({ min: 1, max: 40 }), { maxLength: 5 }),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('list-ends' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('gap' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('late' as const), by: fc.integer({ min: 1, max: 30 }) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('restore' as const), to: fc.integer({ min: 1, max: 60 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('read' as const),
+      from: percent,
+      records: fc.integer({ min: 1, max: 9 }),
+      bytes: fc.integer({ min: 1, max: 900 }),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('settle' as const),
+      fates: fc.array(fc.constantFrom('delivered', 'filtered', 'held', 'dead'), { maxLength: 8 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('unpark' as const),
+      count: fc.integer({ min: 1, max: 4 }),
+      dies: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('expire' as const), upTo: percent }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('reopen' as const, 'crash' as const) }) },
+);
+export type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+export class Model {
+  state: StreamState = { stream: ALL_NAMESPACES, epoch: 1, rv: undefined, floor: undefined, listing: undefined };
+  readonly records: (Cursor & { readonly record: NewRecord })[] = [];
+  cursor: Cursor = ORIGIN;
+  /** Places of parked messages in their order, those of the route's own gaps without a place. */
+  pending: (Cursor | 'gap')[] = [];
+  readonly counters = { read: 0, delivered: 0, filtered: 0, limited: 0, dead: 0, expired: 0 };
+
+  append(records: readonly NewRecord[], state: StreamState): number {
+    this.state = state;
+    const before = this.records.length;
+    for (const record of records) {
+      const place = { epoch: state.epoch, position: record.position };
+      if (!this.records.some((known) => compareCursors(known, place) === 0)) this.records.push({ ...place, record });
+    }
+    this.records.sort(compareCursors);
+    return this.records.length - before;
+  }
+
+  /** What routes may read, in order. */
+  get visible(): readonly (Cursor & { readonly record: NewRecord })[] {
+    const { epoch, rv } = this.state;
+    const last = rv && gapPositionOf(rv);
+    return this.records.filter((at) => at.epoch < epoch || (last !== undefined && at.position <= last));
+  }
+
+  /** The route has yet to read it, or has parked it to deliver it later. */
+  needs(place: Cursor): boolean {
+    const pending = this.pending.some((at) => at !== 'gap' && compareCursors(at, place) === 0);
+    return pending || compareCursors(place, this.cursor) > 0;
+  }
+
+  behind(cursor: Cursor) {
+    return this.visible.filter((at) => compareCursors(at, cursor) > 0);
+  }
+}
