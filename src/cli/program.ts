@@ -18,6 +18,8 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    // Stopped while it was still starting.
+    if (error instanceof Error && error.name === 'AbortError') return EXIT.ok;
     if (!(error instanceof Exit)) throw error;
     terminal.say(error.message);
     return error.code;

@@ -23,6 +23,8 @@ export function stopSignals(say: (text: string) => void): StopSignals {
     stop.abort();
     setTimeout(() => kill.abort(), GRACE_MS).unref();
   };
+  // A daemon that the demo has started ends with it, however the demo ends.
+  process.once('disconnect', () => process.exit(EXIT.interrupted));
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   return { stop: stop.signal, kill: kill.signal };
