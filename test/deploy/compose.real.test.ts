@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PubSub } from '@google-cloud/pubsub';
 import { Kafka, logLevel } from 'kafkajs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { backend } from '../backends/backend.ts';
 import { freePort, Program } from '../backends/process.ts';
 import { NatsWire } from '../contract/nats-wire.ts';
@@ -15,6 +15,8 @@ const mosquitto = backend('mosquitto');
 const nats = backend('nats');
 const pubsub = backend('pubsub');
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+vi.setConfig({ testTimeout: 180_000 });
 
 describe.skipIf(kafka === null || mosquitto === null || nats === null || pubsub === null)(
   'compose without containers',
@@ -49,7 +51,7 @@ describe.skipIf(kafka === null || mosquitto === null || nats === null || pubsub 
       };
       const all = { kafka: true, mqtt: true, nats: true, pubsub: true };
       await expect
-        .poll(delivered, { timeout: 40_000 })
+        .poll(delivered, { timeout: 120_000 })
         .toEqual(all)
         .catch(async (error) => {
           throw new Error(await readFile(daemon.log, 'utf8'), { cause: error });
