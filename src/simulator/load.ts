@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { eventJson } from './event-object.ts';
 import type { Namespaces } from './namespaces.ts';
 import { eventOf, type InvolvedObject, type Occurrence, stableUid } from './occurrence.ts';
-import { type Body, cutAtResourceVersion } from './revision.ts';
-import type { Store } from './store.ts';
+import { cutAtResourceVersion } from './revision.ts';
+import type { Store, Write } from './store.ts';
 
 export const loadOptions = z.strictObject({
   /** Events a second. */
@@ -12,7 +12,7 @@ export const loadOptions = z.strictObject({
   /** Without it, until it is aborted. */
   forSeconds: z.number().positive().optional(),
   /** How many objects they are about. */
-  objects: z.int().positive().max(100_000).default(50),
+  objects: z.int().positive().max(10_000).default(50),
   /** About how long the JSON of one Event is, filled up in its message. */
   bytes: z.int().positive().max(1_000_000).default(1_200),
   /** The share of them that are an earlier Event again, with its count raised. */
@@ -77,7 +77,8 @@ class LoadedObject {
   readonly #object: InvolvedObject;
   readonly #host: string;
   readonly #bytes: number;
-  #events = 0;
+  readonly #templates: Template[] = [];
+  #created = 0;
   #current: LoadedEvent | undefined;
 
   constructor(store: Store, index: number, bytes: number) {
@@ -95,59 +96,77 @@ class LoadedObject {
       this.#current.repeat();
       return 'updated';
     }
-    const [type, reason, message] = REASONS[this.#events % REASONS.length] ?? (['Normal', 'Started', ''] as const);
-    const occurrence: Occurrence = {
-      object: this.#object,
-      type,
-      reason,
-      message,
-      component: 'kubelet',
-      host: this.#host,
-    };
-    this.#events++;
-    this.#current = new LoadedEvent(this.#store, occurrence, this.#bytes);
+    this.#current = new LoadedEvent(this.#store, this.#nextTemplate());
     return 'created';
+  }
+
+  #nextTemplate(): Template {
+    const at = this.#created++ % REASONS.length;
+    const [type, reason, message] = REASONS[at] ?? (['Normal', 'Started', ''] as const);
+    this.#templates[at] ??= templateOf(
+      { object: this.#object, type, reason, message, component: 'kubelet', host: this.#host },
+      this.#bytes,
+    );
+    return this.#templates[at];
   }
 }
 
-/** Serialised once: what changes from one revision to the next, the time and the count, is put between the pieces. */
+/** The JSON of an Event up to its resourceVersion and from there on, cut where one Event differs from another. */
+interface Template {
+  readonly object: InvolvedObject;
+  /** Between these stand its name and its uid. */
+  readonly head: readonly string[];
+  /** Between these stand when it was created, three times, and when it was last seen. */
+  readonly tail: readonly string[];
+}
+
+const TIME = '2000-01-01T00:00:00';
+
+function templateOf(occurrence: Occurrence, bytes: number): Template {
+  const time = Date.parse(`${TIME}Z`);
+  const recording = { name: '{name}', uid: '{uid}', count: 1, first: time, last: time };
+  const bodyOf = (one: Occurrence) => cutAtResourceVersion(eventJson('core', eventOf(one, recording)));
+  const bare = bodyOf(occurrence);
+  const padding = ' and so on'.repeat(Math.max(0, bytes - bare.head.length - bare.tail.length - 50) / 10);
+  const { head, tail } = bodyOf({ ...occurrence, message: occurrence.message + padding });
+  return { object: occurrence.object, head: head.split(/\{name\}|\{uid\}/), tail: tail.split(TIME) };
+}
+
+const COUNT = 'Z","count":';
+
+/** At thousands a second only putting text together is cheap enough. */
 class LoadedEvent {
   readonly key: string;
   readonly #store: Store;
-  readonly #namespace: string;
-  readonly #name: string;
-  readonly #uid: string;
-  readonly pieces: readonly [head: string, beforeTime: string, beforeCount: string, rest: string];
+  readonly #write: Omit<Write, 'body'>;
+  readonly #head: string;
+  readonly #beforeTime: string;
+  readonly #afterCount: string;
   #count = 0;
 
-  constructor(store: Store, occurrence: Occurrence, bytes: number) {
-    const now = store.now();
+  constructor(store: Store, { object, head, tail }: Template) {
+    const uid = store.newUid();
+    const name = `${object.name}.${uid.slice(-12).padStart(16, '0')}`;
+    const { namespace } = object;
+    const [created = '', by = '', first = '', last = '', end = ''] = tail;
+    const now = timeOf(store.now());
     this.#store = store;
-    this.#namespace = occurrence.object.namespace;
-    this.#uid = store.newUid();
-    this.#name = `${occurrence.object.name}.${this.#uid.slice(-12).padStart(16, '0')}`;
-    this.key = `${this.#namespace}/${this.#name}`;
-    const recording = { name: this.#name, uid: this.#uid, count: 1, first: now, last: now };
-    const bare = cutAtResourceVersion(eventJson('core', eventOf(occurrence, recording)));
-    this.pieces = piecesOf(bare, occurrence.message, Math.max(0, bytes - bare.head.length - bare.tail.length));
+    this.#write = { namespace, name, uid };
+    this.key = `${namespace}/${name}`;
+    this.#head = `${head[0]}${name}${head[1]}${uid}${head[2]}`;
+    this.#beforeTime = `${created}${now}${by}${now}${first}${now}${last}`;
+    this.#afterCount = end.slice(COUNT.length + 1);
     this.repeat();
   }
 
   repeat(): void {
-    const [head, beforeTime, beforeCount, rest] = this.pieces;
-    const time = new Date(this.#store.now()).toISOString().slice(0, 19);
-    const body: Body = { head, tail: `${beforeTime}${time}${beforeCount}${++this.#count}${rest}` };
-    this.#store.put({ namespace: this.#namespace, name: this.#name, uid: this.#uid, body });
+    const time = timeOf(this.#store.now());
+    const tail = `${this.#beforeTime}${time}${COUNT}${++this.#count}${this.#afterCount}`;
+    this.#store.put({ ...this.#write, body: { head: this.#head, tail } });
   }
 }
 
-const TIME = '"lastTimestamp":"';
-const SECONDS = 'YYYY-MM-DDThh:mm:ss'.length;
-const COUNT = 'Z","count":';
-
-function piecesOf({ head, tail }: Body, message: string, padding: number): LoadedEvent['pieces'] {
-  const padded = tail.replace(message, `${message}${' and so on'.repeat(padding / 10)}`);
-  const time = padded.indexOf(TIME) + TIME.length;
-  const count = time + SECONDS + COUNT.length;
-  return [head, padded.slice(0, time), padded.slice(time + SECONDS, count), padded.slice(count + 1)];
+/** To the second, as the times of an Event are. */
+function timeOf(milliseconds: number): string {
+  return new Date(milliseconds).toISOString().slice(0, TIME.length);
 }

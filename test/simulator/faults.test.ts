@@ -1,6 +1,9 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { ApiClient, CORE, type Line, told } from './api-server.ts';
+
+// Watches last a second at least: on a busy machine several at once take their time.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 const EVENTS = `${CORE}/namespaces/default/events`;
 
