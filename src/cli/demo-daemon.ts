@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { open, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export interface DemoDaemon extends AsyncDisposable {
@@ -23,7 +23,7 @@ export async function startDemoDaemon(at: {
   const [config, log] = [join(at.directory, 'demo.yaml'), join(at.directory, 'daemon.log')];
   await writeFile(config, configText(at));
   await using output = await open(log, 'a');
-  const main = fileURLToPath(import.meta.resolve('./main.ts'));
+  const main = fileURLToPath(import.meta.resolve(`./main${extname(import.meta.filename)}`));
   const stdio = ['ignore', output.fd, output.fd, 'ipc'] as const;
   const child: ChildProcess = fork(main, ['run', '-c', config], { stdio: [...stdio], detached: true });
   const died = new AbortController();

@@ -14,7 +14,7 @@ export interface Deadlines {
   readonly closeMs: number;
 }
 
-export const DEADLINES: Deadlines = { connectMs: 20_000, publishMs: 30_000, closeMs: 5_000 };
+const DEADLINES: Deadlines = { connectMs: 20_000, publishMs: 30_000, closeMs: 5_000 };
 
 /**
  * Stands between the core and any adapter, so that no adapter has to defend itself and none is believed blindly.
