@@ -12,7 +12,9 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Aedes, type AedesOptions, type AuthenticateError, type Client, type Connection } from 'aedes';
-import type { Logger } from 'pino';
+import type { AdapterContext } from '../src/adapter.ts';
+
+type Logger = AdapterContext['log'];
 
 const HOST = '127.0.0.1';
 const MAX_CONNECTIONS = 100;

@@ -69,7 +69,7 @@ export class MqttAdapter implements Adapter {
   #connack(client: MqttClient): Promise<IConnackPacket> {
     const { url, login } = this.#options;
     return new Promise((resolve, reject) => {
-      let error: unknown = new Error('it closed the connection without an answer. Does that port expect TLS (mqtts:)?');
+      let error: unknown;
       client.on('error', (reason) => {
         error = reason;
         client.stream.destroy();
@@ -83,11 +83,11 @@ export class MqttAdapter implements Adapter {
   #watch(client: MqttClient): void {
     let cause: { error?: unknown; reasonCode?: number } = {};
     client.on('error', (error) => {
-      cause = { error };
+      cause = { ...cause, error };
       client.stream.destroy();
     });
     client.on('disconnect', ({ reasonCode = 0 }) => {
-      cause = { reasonCode };
+      cause = { ...cause, reasonCode };
     });
     client.on('close', () => {
       this.#underWay.end(new ConnectionLost(explainLoss(this.#options.url, cause), { cause: cause.error }));

@@ -8,12 +8,15 @@ const WORDS: Readonly<Record<number, string>> = {
   128: 'unspecified error',
   131: 'implementation specific error',
   135: 'not authorized',
+  139: 'server shutting down',
   142: 'session taken over by a client of the same id',
   144: 'topic name invalid',
   149: 'packet too large',
   151: 'quota exceeded',
   153: 'payload format invalid',
 };
+
+const SILENT = 'it closed the connection without an answer; does that port expect TLS, or none?';
 
 function words(code: number): string {
   return `${WORDS[code] ?? 'reason code'} (${code})`;
@@ -34,8 +37,6 @@ export function outcomeOfPuback(reasonCode: number, topic: string): Outcome {
       };
     case 144:
       return { kind: 'reject', reason: 'invalid-destination', detail, judge: 'broker' };
-    case 149:
-      return { kind: 'reject', reason: 'too-large', detail, judge: 'broker' };
     case 153:
       return { kind: 'reject', reason: 'invalid-message', detail, judge: 'broker' };
     case 151:
@@ -50,13 +51,14 @@ export function reasonCodeOf(error: unknown): number | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined;
 }
 
-/** Why the CONNECT was refused, or never answered. */
+/** Why the CONNECT was refused, or never answered: then there is no error, or the network's. */
 export function explainRefusal(url: string, username: string | undefined, error: unknown): string {
   const broker = `The MQTT broker at ${url}`;
   const code = reasonCodeOf(error);
+  const silent = error === undefined || (error instanceof Error && 'code' in error && error.code === 'ECONNRESET');
   switch (code) {
     case undefined:
-      return `Cannot reach the MQTT broker at ${url}: ${networkProblem(error)}.`;
+      return `Cannot reach the MQTT broker at ${url}: ${silent ? SILENT : networkProblem(error)}.`;
     case 1:
     case 132:
       return `${broker} does not speak this version of MQTT: say protocolVersion: 4 for MQTT 3.1.1, or 5.`;

@@ -9,7 +9,9 @@
  *   message at a time. With `retain` a replayed Event is sent unretained, or it would replace a newer one.
  * Limits: the broker's Maximum Packet Size, judged here; its Receive Maximum bounds what is unacknowledged. A packet is a
  *   message, so a batch would gain nothing, and cost much: Mosquitto's TCP holds each PUBACK but the first back for 40 ms
- *   unless something else is sent meanwhile, so whoever waits for a whole batch waits for that.
+ *   unless something else is sent meanwhile, so whoever waits for a whole batch waits for that. Give Mosquitto its limit as
+ *   max_packet_size, not as message_size_limit: that one it answers with a code that no PUBACK may have (149), which costs
+ *   the connection.
  * Names: `/` separates levels. In a part `/`, `+`, `#`, `%`, a leading `$` and what MQTT forbids become %XX; empty is `_`.
  * Errors: the PUBACK's reason code (mqtt-outcome.ts); 3.1.1 has none.
  *   | what the broker says                                    | outcome                     |
@@ -18,7 +20,6 @@
  *   | 151 quota exceeded                                      | retry, throttled            |
  *   | 135 not authorized                                      | held, not-authorized        |
  *   | 144 topic name invalid                                  | reject, invalid-destination |
- *   | 149 packet too large                                    | reject, too-large           |
  *   | 153 payload format invalid                              | reject, invalid-message     |
  *   | larger than its Maximum Packet Size                     | reject, too-large (by us)   |
  *   | closes the connection, answers no ping for 22 s         | connection lost             |

@@ -13,7 +13,6 @@ describe('the reason code of a PUBACK is the verdict:', () => {
     [151, 'retry', 'throttled'],
     [135, 'held', 'not-authorized'],
     [144, 'reject', 'invalid-destination'],
-    [149, 'reject', 'too-large'],
     [153, 'reject', 'invalid-message'],
   ] as const)('%i is %s %s', ([code, kind, reason]) => {
     const outcome = outcomeOfPuback(code, 'k8s/web');
