@@ -11,7 +11,7 @@ import type { Cluster } from './cluster.ts';
 import { LineSplitter } from './lines.ts';
 import { noList, refusedBy, unreachable } from './remedy.ts';
 
-export interface ListPage {
+interface ListPage {
   readonly rv: ResourceVersion;
   readonly items: readonly unknown[];
   /** Where the list goes on, or undefined when this page is its last. */
@@ -25,7 +25,7 @@ export class PageTooLargeError extends Error {
   override readonly name = 'PageTooLargeError';
 }
 
-export interface LineBatch {
+interface LineBatch {
   /** All lines that have arrived together. */
   readonly lines: readonly Uint8Array[];
   readonly bytes: number;
@@ -35,7 +35,8 @@ export interface LineBatch {
 
 /** A watch that is open. Reading it slowly slows the socket; leaving the loop closes it. */
 export interface Watch extends AsyncIterable<LineBatch> {
-  /** Milliseconds of the monotonic clock, when the API server accepted it. */
+  /** Milliseconds of the monotonic clock: when it was asked for, and when the API server accepted it. */
+  readonly askedAt: number;
   readonly openedAt: number;
 }
 
@@ -47,7 +48,7 @@ export interface EventsApi extends AsyncDisposable {
   watch(options: WatchOptions, signal: AbortSignal): Promise<Watch>;
 }
 
-export interface WatchOptions {
+interface WatchOptions {
   readonly from: ResourceVersion;
   /** How long the API server is asked to keep it open. */
   readonly seconds: number;
@@ -110,8 +111,9 @@ class Connection implements EventsApi {
       ...this.#selector(),
     };
     const silenceMs = seconds * 1000 + graceMs;
+    const askedAt = performance.now();
     const { body } = await this.#get({ query, accept: JSON_TYPE, silenceMs }, signal);
-    return { openedAt: performance.now(), [Symbol.asyncIterator]: () => this.#batches(body) };
+    return { askedAt, openedAt: performance.now(), [Symbol.asyncIterator]: () => this.#batches(body) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,10 +2,11 @@
 import { fork } from 'node:child_process';
 import { access, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { delimiter, extname, join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { z } from 'zod';
 import type { Secret } from '../secret.ts';
 import { type Cluster, NoClusterError } from './cluster.ts';
+import type { KubeconfigQuestion } from './kubeconfig.ts';
 
 export { NoClusterError } from './cluster.ts';
 
@@ -122,18 +123,18 @@ const answerSchema = z.union([
 ]);
 export type KubeconfigAnswer = z.infer<typeof answerSchema>;
 
-export interface KubeconfigQuestion {
-  readonly paths: readonly string[];
-  readonly context: string | undefined;
-}
-
 /**
  * The client library reads the kubeconfig, and runs whatever plugin logs in, in a process that ends: it would take 90 MB
  * for ever here. It is asked again when the credentials have run out.
  */
 async function askKubeconfig(question: KubeconfigQuestion, signal: AbortSignal): Promise<KubeconfigAnswer> {
-  const script = new URL(`./kubeconfig${extname(import.meta.filename)}`, import.meta.url);
-  const child = fork(script, [], { execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'], signal });
+  // tsc rewrites the endings of imports, but not this one.
+  const file = import.meta.url.endsWith('.ts') ? './kubeconfig.ts' : './kubeconfig.js';
+  const child = fork(new URL(file, import.meta.url), [], {
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    signal,
+  });
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   child.once('message', resolve);
   child.once('error', reject);

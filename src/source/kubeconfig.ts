@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { KubeconfigAnswer } from './find-cluster.ts';
 
 const questionSchema = z.strictObject({ paths: z.array(z.string()).min(1), context: z.string().optional() });
+export type KubeconfigQuestion = z.infer<typeof questionSchema>;
 
 process.once('message', async (message) => {
   const answer = await answerTo(message).catch((error: unknown): KubeconfigAnswer => {

@@ -6,8 +6,9 @@ import type { StreamState } from '../journal/record.ts';
 import { eventsApi } from './api.ts';
 import { Backlog } from './backlog.ts';
 import type { Cluster } from './cluster.ts';
+import { LIMITS, type Limits } from './limits.ts';
 import { newStatus, type StreamStatus } from './status.ts';
-import { LIMITS, type Limits, runStream, type StreamParts } from './stream.ts';
+import { runStream, type StreamParts } from './stream.ts';
 
 export type { StreamStatus } from './status.ts';
 

@@ -5,8 +5,9 @@
  * Two things run beside each other, each with one request under way at most: the watch (with the probe and the first
  * page of a list, which come before it) and the paging of a list. A new effect of one side replaces that side's old one.
  */
-import { compareResourceVersions, type Position, positionOf, type ResourceVersion } from '../envelope/position.ts';
+import { compareResourceVersions, positionOf, type ResourceVersion } from '../envelope/position.ts';
 import type { Listing, NewRecord, StreamState } from '../journal/record.ts';
+import { inOrder, unread } from './fresh-records.ts';
 import {
   checkpointOf,
   type Effect,
@@ -177,14 +178,6 @@ function listedUpTo(
   return append({ ...state, paging: 'idle' }, { ...stream, rv, listing: undefined }, { records, gap });
 }
 
-/** What is in the journal already is above a list's lower bound only if it came by the watch: then it is ignored there. */
-function unread(stream: StreamState, records: readonly NewRecord[], to: ResourceVersion): readonly NewRecord[] {
-  const known = stream.rv ?? stream.floor;
-  const after = known === undefined ? '' : positionOf(known);
-  const last = positionOf(to);
-  return records.filter(({ position }) => position > after && position <= last);
-}
-
 function lines(state: SourceState, records: readonly NewRecord[], rv: ResourceVersion): Step {
   const checkpoint = checkpointOf(state.stream);
   if (checkpoint === undefined) return unchanged(state);
@@ -194,23 +187,6 @@ function lines(state: SourceState, records: readonly NewRecord[], rv: ResourceVe
   if (!moved) return unchanged({ ...state, late });
   const healthy = { ...state, late, failures: 0, quickCloses: 0 };
   return append(healthy, withCheckpoint(state.stream, rv), { records: fresh });
-}
-
-/** Those that stand above all before them: one at or below is a repeat, or too late to be put in its place. */
-function inOrder(records: readonly NewRecord[], after: Position): readonly NewRecord[] {
-  let highest = after;
-  let ordered = true;
-  for (const { position } of records) {
-    if (position <= highest) ordered = false;
-    else highest = position;
-  }
-  if (ordered) return records;
-  highest = after;
-  return records.filter(({ position }) => {
-    if (position <= highest) return false;
-    highest = position;
-    return true;
-  });
 }
 
 function ended(state: SourceState, how: 'timeout' | 'early' | 'at-once'): Step {

@@ -4,8 +4,10 @@ import type { Logger } from 'pino';
 import type { StreamName } from '../envelope/position.ts';
 import type { Journal } from '../journal/port.ts';
 import type { NewRecord, StreamState } from '../journal/record.ts';
+import type { Watch } from './api.ts';
 import { ApiError, UnorderedError } from './api-error.ts';
 import type { Backlog } from './backlog.ts';
+import type { Limits } from './limits.ts';
 import { PageReader, type PageReaderParts } from './page-reader.ts';
 import { Slot } from './slot.ts';
 import type { Effect, GapFound, Input, Page, SourceState, Step } from './state.ts';
@@ -13,36 +15,20 @@ import type { StreamStatus } from './status.ts';
 import { begin, step } from './step.ts';
 import { readWatchLines } from './watch-lines.ts';
 
-export interface Limits {
-  /** How long a watch is asked to last, before jitter: well below the five minutes of history that etcd keeps. */
-  readonly watchSeconds: number;
-  /** A clean end before it says that the watch may never have begun. */
-  readonly atOnceMs: number;
-  /** How long a watch may be silent beyond its own end before its socket counts as dead. */
-  readonly graceMs: number;
-  /** How long a watch may be left unread. */
-  readonly unreadMs: number;
-  /** Events on one page of a list, unless they are so large that fewer must do. */
-  readonly pageEvents: number;
-  /** What every wait after a failure is multiplied by: 1, but in a test that cannot wait. */
-  readonly waits: number;
-}
-
-export const LIMITS: Limits = {
-  watchSeconds: 120,
-  atOnceMs: 2_000,
-  graceMs: 7_000,
-  unreadMs: 5_000,
-  pageEvents: 500,
-  waits: 1,
-};
-
 export interface StreamParts extends Pick<PageReaderParts, 'api' | 'envelope'> {
   readonly journal: Pick<Journal, 'append'>;
   readonly backlog: Backlog;
   readonly gap: (gap: GapFound & { readonly stream: StreamName }) => NewRecord;
   readonly log: Logger;
   readonly limits: Limits;
+}
+
+/** Where the stream stands by the journal, and where it is to be seen from outside. */
+interface StreamStart {
+  readonly stream: StreamState;
+  /** It is new, and nobody wants its past. */
+  readonly fromNow: boolean;
+  readonly status: StreamStatus;
 }
 
 /** What a record takes in memory beside its data, about. */
@@ -54,12 +40,8 @@ type WatchEffect = Exclude<Effect, PagingEffect | { kind: 'append' | 'stop' | 's
 const WITHDRAWN: Input = { kind: 'failed' };
 
 /** Runs until the signal aborts; rejects only when the journal fails, or by a defect. */
-export async function runStream(
-  parts: StreamParts,
-  start: { readonly stream: StreamState; readonly fromNow: boolean; readonly status: StreamStatus },
-  signal: AbortSignal,
-): Promise<void> {
-  const loop = new StreamLoop(parts, start.status, signal);
+export async function runStream(parts: StreamParts, start: StreamStart, signal: AbortSignal): Promise<void> {
+  const loop = new StreamLoop(parts, start, signal);
   await loop.run(begin(start.stream, start));
 }
 
@@ -76,11 +58,13 @@ class StreamLoop {
   readonly #pages: PageReader;
   #troubles: { watch?: string | undefined; paging?: string | undefined } = {};
 
-  constructor(parts: StreamParts, status: StreamStatus, signal: AbortSignal) {
+  constructor(parts: StreamParts, { stream: start, status }: StreamStart, signal: AbortSignal) {
     this.#parts = parts;
     const { counters } = status;
     this.#pages = new PageReader({ ...parts, counters, skip: (why) => this.#skip(why) }, parts.limits.pageEvents);
     this.#status = status;
+    status.epoch = start.epoch;
+    status.rv = start.rv;
     this.#signal = AbortSignal.any([signal, this.#end.signal]);
     this.#watch = new Slot((input) => this.#feed(input), this.#over.reject);
     this.#paging = new Slot((input) => this.#feed(input), this.#over.reject);
@@ -115,7 +99,7 @@ class StreamLoop {
     this.#state = state;
     this.#status.phase = state.phase;
     this.#status.paging = state.paging;
-    this.#status.counters.late = state.late;
+    this.#noteLate(state.late);
     for (const effect of effects) this.#do(effect);
   }
 
@@ -213,8 +197,7 @@ class StreamLoop {
       if (end !== undefined) throw end;
       if (backlog.full && !(await this.#roomInTime(signal))) return { kind: 'blocked' };
     }
-    const ms = performance.now() - watch.openedAt;
-    return { kind: 'ended', how: ms >= seconds * 950 ? 'timeout' : ms < limits.atOnceMs ? 'at-once' : 'early' };
+    return { kind: 'ended', how: endingOf(watch, seconds * 1000, limits.atOnceMs) };
   }
 
   /** A watch that nobody reads makes the API server buffer without bound: better to close it and to come back. */
@@ -266,6 +249,14 @@ class StreamLoop {
     this.#parts.log.warn({ stream: this.#status.stream, skipped }, `skipped what the API server sent: ${why}`);
   }
 
+  #noteLate(late: number): void {
+    const { counters, stream } = this.#status;
+    if (counters.late === 0 && late > 0) {
+      this.#parts.log.warn({ stream }, 'the API server sends again what it has sent: it is counted and left out');
+    }
+    counters.late = late;
+  }
+
   /** Said once, and again only when it is something else. */
   #trouble(side: 'watch' | 'paging', text: string): void {
     if (this.#signal.aborted) return;
@@ -280,6 +271,17 @@ class StreamLoop {
     this.#status.lastError = this.#troubles.watch ?? this.#troubles.paging;
     this.#parts.log.info({ stream: this.#status.stream }, 'the API server answers again');
   }
+}
+
+/**
+ * The API server's clock for a watch starts between our question and its answer. Its own timeout is over no earlier than
+ * that long after the question, by clocks that differ a little; and it was no timeout if half of that time went by before
+ * the answer.
+ */
+function endingOf({ askedAt, openedAt }: Pick<Watch, 'askedAt' | 'openedAt'>, timeoutMs: number, atOnceMs: number) {
+  const now = performance.now();
+  if (now - askedAt >= timeoutMs * 0.99 && now - openedAt >= timeoutMs / 2) return 'timeout';
+  return now - openedAt < atOnceMs ? 'at-once' : 'early';
 }
 
 /** Never shorter: the API server may have said how long to wait. */

@@ -79,7 +79,7 @@ describe.skipIf(backend('kube') === null)('a list that is killed again and again
       await using truth = await watchTruth(kube.address);
       await using file = await temporaryFile();
       const stream = await client.createNamespace();
-      await writer.each(ordinaryEvents(stream, 200 + KILLS * 60), (event) => writer.create(event));
+      await writer.each(ordinaryEvents(stream, 200 + KILLS * 90), (event) => writer.create(event));
       const { server, ca, token } = kube.address;
       const order: SourceOrder = { path: file.path, server, ca, token, stream, pageEvents: 20 };
       do await killInList(order, 3);

@@ -11,10 +11,10 @@ import { openJournal } from '../../src/journal/open.ts';
 import type { Journal } from '../../src/journal/port.ts';
 import type { JournalRecord } from '../../src/journal/record.ts';
 import type { Cluster } from '../../src/source/cluster.ts';
+import { LIMITS } from '../../src/source/limits.ts';
 import { Source, type SourceOptions, type StreamStatus } from '../../src/source/source.ts';
-import { LIMITS } from '../../src/source/stream.ts';
 
-export interface Logged {
+interface Logged {
   readonly level: number;
   readonly msg: string;
 }

@@ -1,6 +1,6 @@
 /** A program of its own, to be killed: a source over a journal, that reports how far its list is. See killed-list.real.test.ts. */
 import { setInterval } from 'node:timers/promises';
-import { LIMITS } from '../../src/source/stream.ts';
+import { LIMITS } from '../../src/source/limits.ts';
 import { startOnFile } from './running-source.ts';
 
 export interface SourceOrder {

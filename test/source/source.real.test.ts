@@ -1,14 +1,15 @@
 /** The source against a real kube-apiserver on etcd, which these tests compact, kill and freeze: one of their own. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Cluster } from '../../src/source/cluster.ts';
-import { LIMITS } from '../../src/source/stream.ts';
+import { LIMITS } from '../../src/source/limits.ts';
 import { backend } from '../backends/backend.ts';
 import { compact, etcdRevision } from '../backends/etcd.ts';
 import { ordinaryEvents } from '../backends/events.ts';
 import { type KubeBackend, startKube } from '../backends/kube.ts';
 import { KubeClient } from '../backends/kube-client.ts';
 import { EventWriter, type WrittenEvent } from '../backends/load.ts';
-import { startOnFile, temporaryFile } from './running-source.ts';
+import { MemoryJournal } from './memory-journal.ts';
+import { startOnFile, startSource, temporaryFile } from './running-source.ts';
 
 function idsOf(events: Iterable<WrittenEvent>): string[] {
   return [...events].flatMap(({ uid, resourceVersions }) => resourceVersions.map((rv) => `${uid}.${rv}`));
@@ -142,6 +143,39 @@ describe.skipIf(backend('kube') === null)('the source, on a real API server', ()
     await kube.apiserver.start();
     await source.until('it is there', () => source.status.counters.appended === 1);
     expect(missing(idsOf(event ? [event] : []), await source.ids())).toEqual([]);
+  });
+
+  it('comes back to an API server that was frozen', async () => {
+    const namespace = await client.createNamespace();
+    await using writer = new EventWriter(kube.address);
+    await using file = await temporaryFile();
+    const limits = { ...LIMITS, watchSeconds: 1, graceMs: 100 };
+    await using source = await startOnFile(file.path, { cluster, streams: [namespace], limits });
+    await source.until('it watches', () => source.status.up);
+    kube.apiserver.pause();
+    await source.until('it says so', () => source.status.lastError !== undefined);
+    kube.apiserver.resume();
+    await write(writer, namespace, 10);
+    await source.until('they are there', () => source.status.counters.appended === 10);
+    expect(source.status.counters.gaps).toBe(0);
+  });
+
+  it('goes on in the present with a list whose snapshot was compacted, and says so', async () => {
+    const namespace = await client.createNamespace();
+    await using writer = new EventWriter(kube.address);
+    const large = [...ordinaryEvents(namespace, 240)].map((event) => ({ ...event, message: 'x'.repeat(60_000) }));
+    await writer.each(large, (event) => writer.create(event));
+    const journal = new MemoryJournal();
+    journal.block();
+    const limits = { ...LIMITS, pageEvents: 200 };
+    await using source = startSource(journal, { cluster, streams: [namespace], limits });
+    await source.until('the first page has filled the backlog', () => source.status.up);
+    await write(writer, namespace, 1);
+    await compact(kube.address);
+    journal.unblock();
+    await source.until('the list is complete', () => source.status.rv !== undefined && source.status.paging === 'idle');
+    expect(missing(idsOf(writer.written.values()), await source.ids())).toEqual([]);
+    expect(await source.gaps()).toMatchObject([{ cause: 'expired-token', recovered: 240 }]);
   });
 
   it('begins now when it is told to, and goes on from there after a stop', async () => {

@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import type { Cluster } from '../../src/source/cluster.ts';
-import { LIMITS, type Limits } from '../../src/source/stream.ts';
+import { LIMITS, type Limits } from '../../src/source/limits.ts';
 import { MemoryJournal } from './memory-journal.ts';
 import { type RunningSource, startSource } from './running-source.ts';
 
