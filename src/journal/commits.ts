@@ -11,6 +11,7 @@ const FULL_DISK_RETRY_MS = 500;
 interface Waiting {
   readonly change: Change;
   readonly bytes: number;
+  readonly signal: AbortSignal | undefined;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -53,7 +54,7 @@ export class Commits {
     if (this.#over) throw this.#over;
     signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const waiting: Waiting = { change: { kind, argument } as Change, bytes, resolve, reject };
+    const waiting: Waiting = { change: { kind, argument } as Change, bytes, signal, resolve, reject };
     this.#queue.push(waiting);
     this.#queuedBytes += bytes;
     this.#start();
@@ -142,7 +143,10 @@ export class Commits {
     this.count += 1;
     const refused = batch.filter((waiting, at) => !this.#answer(waiting, replies[at]));
     this.#queue = [...refused, ...this.#queue];
-    this.#onRoom(refused, batch);
+    // What could not be taken back while it was under way can be now.
+    for (const waiting of refused) if (waiting.signal?.aborted) this.#takeBack(waiting, waiting.signal.reason);
+    if (this.#over) this.end(this.#over);
+    else this.#onRoom(refused, batch);
     this.#onCommit(usage);
   }
 

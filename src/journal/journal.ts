@@ -186,8 +186,11 @@ export class SqliteJournal implements Journal {
     this.#upkeep.end();
     await this.#commits.flushed(AbortSignal.timeout(CLOSE_MS)).catch(() => {});
     this.#commits.end(new Error('the journal is closed'));
-    await this.#link.close();
-    this.#note.remove();
+    try {
+      await this.#link.close();
+    } finally {
+      this.#note.remove();
+    }
   }
 
   async #closeOthers(): Promise<void> {

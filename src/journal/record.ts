@@ -1,22 +1,12 @@
 /** What the journal holds, in the words that the source and the delivery use. */
 import type { Destination, HeldReason, Receipt, RejectReason, RetryReason } from '../adapter.ts';
-import type { Attributes, ObjectKey, Origin } from '../envelope/cloud-event.ts';
+import type { NewRecord } from '../envelope/new-record.ts';
 import type { Cursor, Position, ResourceVersion, StreamName } from '../envelope/position.ts';
+
+export type { NewRecord } from '../envelope/new-record.ts';
 
 declare const brand: unique symbol;
 export type RouteName = string & { readonly [brand]: 'RouteName' };
-
-/** A record before it has a place: what the source hands over. */
-export interface NewRecord {
-  readonly position: Position;
-  readonly kind: 'event' | 'gap';
-  readonly key: ObjectKey;
-  readonly origin: Exclude<Origin, 'replay'>;
-  /** Without `origin`, which is the record's own. */
-  readonly attributes: Omit<Attributes, 'origin'>;
-  /** UTF-8 JSON. */
-  readonly data: Uint8Array;
-}
 
 export interface JournalRecord extends NewRecord {
   readonly stream: StreamName;

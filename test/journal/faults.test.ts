@@ -11,8 +11,8 @@ import { appendLive, event, never, open, type Place, readAll, state, temporaryPl
 
 vi.setConfig({ testTimeout: 60_000 });
 
-const APPENDER = fileURLToPath(new URL('./appender.ts', import.meta.url));
-const DISK_FULL = fileURLToPath(new URL('./disk-full.ts', import.meta.url));
+const APPENDER = fileURLToPath(new URL('./appender-process.ts', import.meta.url));
+const DISK_FULL = fileURLToPath(new URL('./disk-full-process.ts', import.meta.url));
 
 type Line = Readonly<Record<string, unknown>>;
 type Child = ChildProcessByStdio<null, Readable, null>;

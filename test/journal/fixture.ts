@@ -138,3 +138,35 @@ export function imbalance({ counters, pending }: RouteState): number {
   const { read, delivered, filtered, limited, dead, expired } = counters;
   return read - (delivered + filtered + limited + dead + expired + pending);
 }
+
+/** Settles all that the route has before it as delivered. */
+export async function drain(journal: Journal, route: RouteName): Promise<readonly JournalRecord[]> {
+  const before = await routeState(journal, route);
+  const records = await readAll(journal, before.cursors.get(ALL_NAMESPACES));
+  const last = records.at(-1);
+  if (!last) return records;
+  await journal.settle({
+    route,
+    cursors: new Map([[ALL_NAMESPACES, cursorOf(last)]]),
+    counters: { read: records.length, delivered: records.length },
+    receipts: records.map((record) => ({
+      stream: ALL_NAMESPACES,
+      cursor: cursorOf(record),
+      receipt: { n: 1 },
+      deliveredAt: 0,
+    })),
+    parked: [],
+    unparked: [],
+  });
+  return records;
+}
+
+export async function routeState(journal: Journal, route: RouteName): Promise<RouteState> {
+  const found = (await journal.routes()).find((state) => state.route === route);
+  if (!found) throw new Error(`no route ${route}`);
+  return found;
+}
+
+export async function recordsLeft(journal: Journal): Promise<number> {
+  return (await journal.stats()).records;
+}

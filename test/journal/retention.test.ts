@@ -1,17 +1,17 @@
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test, vi } from 'vitest';
-import { ALL_NAMESPACES, type Cursor, type StreamName } from '../../src/envelope/position.ts';
-import type { Journal } from '../../src/journal/port.ts';
-import type { JournalRecord, RouteState } from '../../src/journal/record.ts';
+import { ALL_NAMESPACES } from '../../src/envelope/position.ts';
 import {
   appendLive,
   cursorOf,
+  drain,
   event,
   imbalance,
   never,
   open,
   parkedAt,
   readAll,
+  recordsLeft,
   routeName,
   state,
   temporaryPlace,
@@ -26,38 +26,6 @@ const EXPIRE = { startFrom: 'oldest', atQuota: 'expire' } as const;
 const BLOCK = { startFrom: 'oldest', atQuota: 'block' } as const;
 const QUOTA = 2 * 1024 * 1024;
 const SIZE = 4_000;
-
-/** Settles all that the route has before it as delivered. */
-async function drain(journal: Journal, route: typeof FAST): Promise<readonly JournalRecord[]> {
-  const before = await routeState(journal, route);
-  const records = await readAll(journal, before.cursors.get(ALL_NAMESPACES));
-  const last = records.at(-1);
-  if (!last) return records;
-  await journal.settle({
-    route,
-    cursors: new Map([[ALL_NAMESPACES, cursorOf(last)]]),
-    counters: { read: records.length, delivered: records.length },
-    receipts: records.map((record) => ({
-      stream: ALL_NAMESPACES,
-      cursor: cursorOf(record),
-      receipt: { n: 1 },
-      deliveredAt: 0,
-    })),
-    parked: [],
-    unparked: [],
-  });
-  return records;
-}
-
-async function routeState(journal: Journal, route: typeof FAST): Promise<RouteState> {
-  const found = (await journal.routes()).find((state) => state.route === route);
-  if (!found) throw new Error(`no route ${route}`);
-  return found;
-}
-
-async function recordsLeft(journal: Journal): Promise<number> {
-  return (await journal.stats()).records;
-}
 
 test('what every route has delivered is deleted when it is old enough, and the floor says how far', async () => {
   await using place = await temporaryPlace();
@@ -110,83 +78,6 @@ test('a journal that is full of delivered records makes room by itself, and neve
   expect(file.prepare('SELECT count(*) AS count FROM receipts').get()).toEqual({ count: left });
 });
 
-test('a route that lags at the quota and says expire loses its oldest, is told so by a gap, and harms no other', async () => {
-  await using place = await temporaryPlace();
-  await using journal = await open(place, { maxBytes: QUOTA });
-  await journal.openRoute(FAST, EXPIRE);
-  await journal.openRoute(SLOW, EXPIRE);
-  const asked: [StreamName, Cursor][] = [];
-  const expiries: Promise<{ readonly expired: number; readonly cursor: Cursor }>[] = [];
-  journal.onQuota(SLOW, (stream, upTo) => {
-    asked.push([stream, upTo]);
-    expiries.push(journal.expire(SLOW, stream, upTo));
-  });
-  journal.onQuota(FAST, () => expect.unreachable('the fast route holds nothing up'));
-  for (let at = 1; at <= 1_500; at += 50) {
-    await appendLive(journal, at, at + 49, SIZE);
-    await drain(journal, FAST);
-  }
-  await vi.waitFor(async () => expect((await journal.stats()).bytes).toBeLessThanOrEqual(QUOTA));
-  expect(asked.length).toBeGreaterThan(2);
-  const expired = (await Promise.all(expiries)).reduce((sum, result) => sum + result.expired, 0);
-  const left = await drain(journal, SLOW);
-  expect(expired + left.length).toBe(1_500);
-  expect(versions(left).at(-1)).toBe('1500');
-  const fast = await routeState(journal, FAST);
-  expect(fast.counters).toMatchObject({ read: 1_500, delivered: 1_500, expired: 0 });
-  const slow = await routeState(journal, SLOW);
-  expect(slow.counters.expired).toBe(expired);
-  const gaps = await journal.parked(SLOW, { destination: '' }, 1_000);
-  expect(slow.pending).toBe(gaps.length);
-  expect([fast, slow].map(imbalance)).toEqual([0, 0]);
-  const told = gaps.map(({ record }) => JSON.parse(Buffer.from(record.data).toString()).gap);
-  expect(told[0]).toMatchObject({ stream: ALL_NAMESPACES, cause: 'quota' });
-  expect(told.at(-1).to).toBe(asked.at(-1)?.[1].position.slice(2));
-  // Each gap begins where the one before has ended.
-  expect(told.slice(1).map(({ from }) => from)).toEqual(told.slice(0, -1).map(({ to }) => to));
-});
-
-test('a route that lags at the quota and says block stops the intake until it has caught up', async () => {
-  await using place = await temporaryPlace();
-  await using journal = await open(place, { maxBytes: QUOTA });
-  await journal.openRoute(FAST, EXPIRE);
-  await journal.openRoute(SLOW, BLOCK);
-  journal.onQuota(FAST, () => expect.unreachable('the fast route holds nothing up'));
-  let next = 1;
-  let stuck = false;
-  while (!stuck) {
-    const appended = appendLive(journal, next, next + 49, SIZE);
-    next += 50;
-    await Promise.race([
-      appended,
-      vi.waitFor(async () => expect((await journal.stats()).bytes).toBeGreaterThan(QUOTA)),
-    ]);
-    await drain(journal, FAST);
-    stuck = (await journal.stats()).bytes > QUOTA && (await isWaiting(journal, appended));
-  }
-  const waiting = appendLive(journal, next, next);
-  expect(await isWaiting(journal, waiting)).toBe(true);
-  const controller = new AbortController();
-  const given = journal.append({ records: [event(next + 1)], state: state(next + 1) }, controller.signal);
-  controller.abort(new Error('resume later'));
-  await expect(given).rejects.toThrow('resume later');
-  await drain(journal, SLOW);
-  await waiting;
-  await drain(journal, SLOW);
-  expect((await routeState(journal, SLOW)).counters).toMatchObject({ read: next, delivered: next, expired: 0 });
-});
-
-/** Whether it stays unsettled while others are committed, which would take it along. */
-async function isWaiting(journal: Journal, promise: Promise<unknown>): Promise<boolean> {
-  let settled = false;
-  void promise.then(() => {
-    settled = true;
-  });
-  const nothing = { route: FAST, cursors: new Map(), counters: {}, receipts: [], parked: [], unparked: [] };
-  for (let commits = 0; commits < 5; commits += 1) await journal.settle(nothing);
-  return !settled;
-}
-
 test('parked messages keep their records from retention, and the last one to let go takes the record with it', async () => {
   await using place = await temporaryPlace();
   await using journal = await open(place, { maxBytes: QUOTA });
@@ -216,39 +107,6 @@ test('parked messages keep their records from retention, and the last one to let
   const dead = await journal.deadLetters(FAST, 10);
   expect(versions(dead.map(({ record }) => record))).toEqual(['1', '2', '3', '4', '5']);
   expect((await journal.routes()).map(imbalance)).toEqual([0, 0]);
-});
-
-test('at the quota parked messages of a route that says expire go before records that another route has still to read', async () => {
-  await using place = await temporaryPlace();
-  await using journal = await open(place, { maxBytes: QUOTA });
-  await journal.openRoute(FAST, EXPIRE);
-  await journal.openRoute(SLOW, EXPIRE);
-  const expiries: Promise<unknown>[] = [];
-  journal.onQuota(SLOW, (stream, upTo) => expiries.push(journal.expire(SLOW, stream, upTo)));
-  journal.onQuota(FAST, () => expect.unreachable('its records are younger than what the other route has parked'));
-  for (let at = 1; at <= 1_500; at += 50) {
-    await appendLive(journal, at, at + 49, SIZE);
-    const { cursors } = await routeState(journal, SLOW);
-    const records = await readAll(journal, cursors.get(ALL_NAMESPACES));
-    const parked = records.map((record) => parkedAt(record));
-    const moved = new Map([[ALL_NAMESPACES, cursorOf(records.at(-1) ?? expect.unreachable())]]);
-    await journal.settle({
-      route: SLOW,
-      cursors: moved,
-      counters: { read: parked.length },
-      receipts: [],
-      parked,
-      unparked: [],
-    });
-    if (at > 200) await drain(journal, FAST);
-  }
-  await vi.waitFor(async () => expect((await journal.stats()).bytes).toBeLessThanOrEqual(QUOTA));
-  await Promise.all(expiries);
-  const slow = await routeState(journal, SLOW);
-  expect(slow.counters.expired).toBeGreaterThan(500);
-  expect([slow, await routeState(journal, FAST)].map(imbalance)).toEqual([0, 0]);
-  const [kept] = await journal.parked(SLOW, { destination: 'topic' }, 1);
-  expect(kept?.record.intact).toBe(true);
 });
 
 test('a removed route holds nothing back, and finds a gap and its cursor when it returns', async () => {

@@ -1,4 +1,4 @@
-/** Fills the file system of `node disk-full.ts DIRECTORY` by appending, then makes room; says what happened in JSON lines. */
+/** Fills the file system of `node disk-full-process.ts DIRECTORY` by appending, then makes room; says what happened in JSON lines. */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';

@@ -1,5 +1,5 @@
 /**
- * A process of its own that appends until it dies: `node appender.ts PATH SYNC`. One line for each acknowledged batch
+ * A process of its own that appends until it dies: `node appender-process.ts PATH SYNC`. One line for each acknowledged batch
  * says the last resourceVersion of it; what goes wrong is a line too.
  */
 import { pino } from 'pino';
