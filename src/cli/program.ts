@@ -1,10 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { EXIT, Exit, type ExitCode } from './exit-codes.ts';
 import { stopSignals } from './stop-signals.ts';
 import { Terminal } from './terminal.ts';
-
-export const VERSION = readVersion();
+import { VERSION } from './version.ts';
 
 /** Runs one command line; settles with the exit code, having said on standard error what there is to say. */
 export async function main(args: readonly string[]): Promise<ExitCode> {
@@ -109,15 +107,4 @@ function seconds(text: string): number {
   const factor = { ms: 0.001, s: 1, m: 60, h: 3600 }[unit ?? ''];
   if (factor === undefined) throw new InvalidArgumentError('Write it as 500ms, 10s, 2m or 1h.');
   return Number(amount) * factor;
-}
-
-/** package.json lies two folders up in a checkout, and three from the published dist/src/cli. */
-function readVersion(): string {
-  for (const path of ['../../package.json', '../../../package.json']) {
-    try {
-      const { name, version } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
-      if (name === 'kube-fanout') return version;
-    } catch {}
-  }
-  return '0.0.0';
 }

@@ -12,10 +12,10 @@ import type { Cluster } from '../source/cluster.ts';
 import { findCluster, NoClusterError } from '../source/find-cluster.ts';
 import { defaultConfig } from './default-config.ts';
 import { EXIT, Exit } from './exit-codes.ts';
-import { VERSION } from './program.ts';
 import { keepStatusLine } from './status-line.ts';
 import type { StopSignals } from './stop-signals.ts';
 import type { Terminal } from './terminal.ts';
+import { VERSION } from './version.ts';
 
 export interface RunOptions {
   readonly file: string | undefined;

@@ -1,7 +1,8 @@
 /** From an Event, as the API server sends it, to the record that goes into the journal. Pure: the clock is handed in. */
-import type { NewRecord } from '../journal/record.ts';
+
 import type { Attributes, ObjectKey, Origin } from './cloud-event.ts';
 import { type EventData, eventData, type Fields, isFields, shapeOf } from './event-data.ts';
+import type { NewRecord } from './new-record.ts';
 import { type Position, parseResourceVersion, positionOf } from './position.ts';
 import { attributeText, objectKey } from './text.ts';
 

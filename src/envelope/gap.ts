@@ -1,7 +1,8 @@
 /** The record that says which part of a stream's history could not be had, as loudly as an Event of type Warning. */
-import type { NewRecord } from '../journal/record.ts';
+
 import { recordOf } from './event.ts';
 import type { EventData } from './event-data.ts';
+import type { NewRecord } from './new-record.ts';
 import { ALL_NAMESPACES, gapPositionOf, type ResourceVersion, type StreamName } from './position.ts';
 import { objectKey } from './text.ts';
 import { microTime, type Time } from './time.ts';

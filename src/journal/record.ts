@@ -1,7 +1,7 @@
 /** What the journal holds, in the words that the source and the delivery use. */
 import type { Destination, HeldReason, Receipt, RejectReason, RetryReason } from '../adapter.ts';
 import type { NewRecord } from '../envelope/new-record.ts';
-import type { Cursor, Position, ResourceVersion, StreamName } from '../envelope/position.ts';
+import type { Cursor, ResourceVersion, StreamName } from '../envelope/position.ts';
 
 export type { NewRecord } from '../envelope/new-record.ts';
 
