@@ -3,10 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { StreamName } from '../envelope/position.ts';
 import type { Journal } from '../journal/port.ts';
-import type { NewRecord, StreamState } from '../journal/record.ts';
-import type { Watch } from './api.ts';
+import type { Appended, NewRecord, StreamState } from '../journal/record.ts';
 import { ApiError, UnorderedError } from './api-error.ts';
+import { AppendQueue } from './append-queue.ts';
 import type { Backlog } from './backlog.ts';
+import { endingOf } from './ending.ts';
 import type { Limits } from './limits.ts';
 import { PageReader, type PageReaderParts } from './page-reader.ts';
 import { Slot } from './slot.ts';
@@ -31,9 +32,6 @@ interface StreamStart {
   readonly status: StreamStatus;
 }
 
-/** What a record takes in memory beside its data, about. */
-const RECORD_OVERHEAD_BYTES = 600;
-
 type PagingEffect = Extract<Effect, { kind: 'page' | 'page-wait' }>;
 type WatchEffect = Exclude<Effect, PagingEffect | { kind: 'append' | 'stop' | 'stop-paging' }>;
 /** What withdrawn work settles with: nobody hears it. */
@@ -53,7 +51,7 @@ class StreamLoop {
   readonly #watch: Slot<Input>;
   readonly #paging: Slot<Input>;
   readonly #over = Promise.withResolvers<void>();
-  readonly #appending = new Set<Promise<void>>();
+  readonly #appends: AppendQueue;
   #state: SourceState | undefined;
   readonly #pages: PageReader;
   #troubles: { watch?: string | undefined; paging?: string | undefined } = {};
@@ -66,6 +64,12 @@ class StreamLoop {
     status.epoch = start.epoch;
     status.rv = start.rv;
     this.#signal = AbortSignal.any([signal, this.#end.signal]);
+    const appends = {
+      ...parts,
+      appended: (appended: Appended, records: number) => this.#appended(appended, records),
+      failed: this.#over.reject,
+    };
+    this.#appends = new AppendQueue(appends, this.#signal);
     this.#watch = new Slot((input) => this.#feed(input), this.#over.reject);
     this.#paging = new Slot((input) => this.#feed(input), this.#over.reject);
   }
@@ -82,7 +86,7 @@ class StreamLoop {
       this.#end.abort();
       this.#watch.stop();
       this.#paging.stop();
-      await Promise.all([this.#watch.idle(), this.#paging.idle(), ...this.#appending]);
+      await Promise.all([this.#watch.idle(), this.#paging.idle(), this.#appends.idle()]);
     }
   }
 
@@ -139,34 +143,22 @@ class StreamLoop {
     return { kind: 'page', page };
   }
 
-  /** Nobody waits for an append here: the journal keeps their order, the backlog bounds them, a failure ends it all. */
   #append({ records, gap, state }: Extract<Effect, { kind: 'append' }>): void {
-    if (gap !== undefined) {
-      this.#status.counters.gaps += 1;
-      this.#parts.log.warn(
-        { stream: state.stream, ...gap },
-        'some of the history could not be had: a gap record says so',
-      );
+    if (gap === undefined) {
+      this.#appends.push({ records, state });
+      return;
     }
-    const all = gap === undefined ? records : [...records, this.#parts.gap({ ...gap, stream: state.stream })];
-    const bytes = all.reduce((sum, { data }) => sum + data.length + RECORD_OVERHEAD_BYTES, 0);
-    this.#parts.backlog.add(bytes);
-    const appending = this.#parts.journal
-      .append({ records: all, state }, this.#signal)
-      .then((appended) => {
-        this.#status.epoch = appended.state.epoch;
-        this.#status.rv = appended.state.rv;
-        this.#status.counters.appended += appended.inserted;
-        this.#status.counters.repeated += all.length - appended.inserted;
-      })
-      .catch((error: unknown) => {
-        if (!this.#signal.aborted) this.#over.reject(error);
-      })
-      .finally(() => {
-        this.#parts.backlog.remove(bytes);
-        this.#appending.delete(appending);
-      });
-    this.#appending.add(appending);
+    const { stream } = state;
+    this.#status.counters.gaps += 1;
+    this.#parts.log.warn({ stream, ...gap }, 'some of the history could not be had: a gap record says so');
+    this.#appends.push({ records: [...records, this.#parts.gap({ ...gap, stream })], state });
+  }
+
+  #appended({ state, inserted }: Appended, records: number): void {
+    this.#status.epoch = state.epoch;
+    this.#status.rv = state.rv;
+    this.#status.counters.appended += inserted;
+    this.#status.counters.repeated += records - inserted;
   }
 
   async #list(token: string | undefined, signal: AbortSignal): Promise<Page> {
@@ -186,6 +178,7 @@ class StreamLoop {
     this.#well('watch');
     this.#status.up = true;
     const envelope = (object: unknown): ReturnType<StreamParts['envelope']> => this.#parts.envelope(object, 'live');
+    let quietSince = watch.openedAt;
     for await (const { lines, oversize } of watch) {
       if (signal.aborted) break;
       const { records, rv, skipped, end } = readWatchLines(lines, envelope);
@@ -194,10 +187,23 @@ class StreamLoop {
       for (const why of skipped) this.#skip(why);
       for (let each = 0; each < oversize; each += 1) this.#skip('a line of more than 16 MiB');
       if (rv !== undefined) tell({ kind: 'lines', records, rv });
+      if (end instanceof ApiError && end.status.code === 500) return this.#brokenOff(end);
       if (end !== undefined) throw end;
       if (backlog.full && !(await this.#roomInTime(signal))) return { kind: 'blocked' };
+      quietSince = performance.now();
     }
-    return { kind: 'ended', how: endingOf(watch, seconds * 1000, limits.atOnceMs) };
+    return { kind: 'ended', how: endingOf({ ...watch, quietSince }, seconds * 1000, limits.atOnceMs) };
+  }
+
+  /**
+   * An API server that cannot read the revision behind the checkpoint any more answers a watch with 200 and this, for
+   * ever. So it counts as an end at once: after three of them with something unseen, a list is believed more.
+   */
+  #brokenOff(error: ApiError): Input {
+    this.#status.counters.failures += 1;
+    this.#status.up = false;
+    this.#trouble('watch', error.message);
+    return { kind: 'ended', how: 'at-once' };
   }
 
   /** A watch that nobody reads makes the API server buffer without bound: better to close it and to come back. */
@@ -271,17 +277,6 @@ class StreamLoop {
     this.#status.lastError = this.#troubles.watch ?? this.#troubles.paging;
     this.#parts.log.info({ stream: this.#status.stream }, 'the API server answers again');
   }
-}
-
-/**
- * The API server's clock for a watch starts between our question and its answer. Its own timeout is over no earlier than
- * that long after the question, by clocks that differ a little; and it was no timeout if half of that time went by before
- * the answer.
- */
-function endingOf({ askedAt, openedAt }: Pick<Watch, 'askedAt' | 'openedAt'>, timeoutMs: number, atOnceMs: number) {
-  const now = performance.now();
-  if (now - askedAt >= timeoutMs * 0.99 && now - openedAt >= timeoutMs / 2) return 'timeout';
-  return now - openedAt < atOnceMs ? 'at-once' : 'early';
 }
 
 /** Never shorter: the API server may have said how long to wait. */

@@ -116,6 +116,24 @@ describe.skipIf(backend('kube') === null)('the source, on a real API server', ()
     expect(source.status.counters).toMatchObject({ gaps: 0, pages: 1, failures: 0 });
   });
 
+  it('skips nothing when a watch ends by its timeout before it has told all there was', {
+    timeout: 240_000,
+  }, async () => {
+    const namespace = await client.createNamespace('backlog');
+    await using writer = new EventWriter(kube.address);
+    await using file = await temporaryFile();
+    await write(writer, namespace, 1);
+    const limits = { ...LIMITS, watchSeconds: 1, atOnceMs: 10 };
+    {
+      await using source = await startOnFile(file.path, { cluster, streams: [namespace], limits });
+      await source.until('the first one is there', () => source.status.counters.appended === 1);
+    }
+    await write(writer, namespace, 3_000);
+    await using source = await startOnFile(file.path, { cluster, streams: [namespace], limits });
+    await expect.poll(() => source.status.counters.appended, { timeout: 60_000 }).toBe(3_000);
+    expect(source.status.counters).toMatchObject({ gaps: 0, pages: 0 });
+  });
+
   it('lives through a kill of the API server, and says so once', async () => {
     const namespace = await client.createNamespace();
     await using writer = new EventWriter(kube.address);
