@@ -187,7 +187,7 @@ class StreamLoop {
       for (const why of skipped) this.#skip(why);
       for (let each = 0; each < oversize; each += 1) this.#skip('a line of more than 16 MiB');
       if (rv !== undefined) tell({ kind: 'lines', records, rv });
-      if (end instanceof ApiError && end.status.code === 500) return this.#brokenOff(end);
+      if (end instanceof ApiError && !end.expired && end.status.code === 500) return this.#brokenOff(end);
       if (end !== undefined) throw end;
       if (backlog.full && !(await this.#roomInTime(signal))) return { kind: 'blocked' };
       quietSince = performance.now();
