@@ -20,8 +20,8 @@ interface Waiting {
  * The group commit: one transaction is under way at a time and takes everything that waits for it, so that the price of
  * an fsync is shared by all who came in the meantime, and nobody lingers when it is quiet.
  *
- * Appends alone can be held back: by a quota, or by a full disk, which refuses them first. Everything else goes on, since
- * it is what makes room again.
+ * Appends alone can be held back: by a quota, or by a full disk, which refuses them first. Everything else goes on,
+ * since it is what makes room again.
  */
 export class Commits {
   readonly #link: WorkerLink;

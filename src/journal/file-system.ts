@@ -4,7 +4,10 @@ import { mkdir, statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 
-/** statfs(2) types on which SQLite's locks and a WAL cannot be relied on: https://sqlite.org/howtocorrupt.html#_file_locking_problems */
+/**
+ * statfs(2) types on which SQLite's locks and a WAL cannot be relied on:
+ * https://sqlite.org/howtocorrupt.html#_file_locking_problems
+ */
 const NETWORK_FILE_SYSTEMS = new Map([
   [0x6969, 'NFS'],
   [0x517b, 'SMB'],
@@ -29,14 +32,14 @@ export async function prepareDirectory(path: string): Promise<void> {
   const network = NETWORK_FILE_SYSTEMS.get(type >>> 0);
   if (network === undefined) return;
   throw new Error(
-    `${directory} lies on ${network}: file locks cannot be relied on over the network, and two daemons would ruin the ` +
-      'journal. Give journal.path a local disk or a block volume (in Kubernetes one that is ReadWriteOncePod)',
+    `${directory} lies on ${network}: file locks cannot be relied on over the network, and two daemons would ruin ` +
+      'the journal. Give journal.path a local disk or a block volume (in Kubernetes one that is ReadWriteOncePod)',
   );
 }
 
 /**
- * A file beside the journal that says who has it open. It is no lock (SQLite's own lock on the file is), only a name for
- * it, and may be out of date after a crash.
+ * A file beside the journal that says who has it open. It is no lock (SQLite's own lock on the file is), only a name
+ * for it, and may be out of date after a crash.
  */
 export class OwnerNote {
   readonly #path: string;

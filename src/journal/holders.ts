@@ -26,7 +26,8 @@ const STEP = 250;
 /**
  * When the journal is full and nothing lies behind all cursors: who holds the oldest record, and what must be let go of
  * to free about a tenth. The age of the records decides, so that a route which lags by seconds never pays for one whose
- * broker has been away for a day.
+ * broker has been away for a day. Parked messages and dead letters count only when there are so many that it helps: a
+ * few old ones are worth more than the room that they take.
  */
 export class Holders {
   readonly #tables: Tables;
@@ -34,7 +35,7 @@ export class Holders {
   readonly #nth;
   readonly #oldestParked;
   readonly #nthParked;
-  readonly #deadCount;
+  readonly #counts;
   readonly #oldestDead;
   readonly #dead;
 
@@ -53,7 +54,9 @@ export class Holders {
       `SELECT epoch, position FROM parked INDEXED BY parked_place
        WHERE stream = ? AND route = ? AND state <> 'dead' ${order} OFFSET ?`,
     );
-    this.#deadCount = db.prepare("SELECT count(*) AS count FROM parked WHERE state = 'dead'");
+    this.#counts = db.prepare(
+      "SELECT (SELECT count(*) FROM parked WHERE state = 'dead') AS dead, (SELECT count(*) FROM parked) AS total",
+    );
     this.#oldestDead = db.prepare(`SELECT r.appended_at ${joined} WHERE p.state = 'dead' ORDER BY p.id LIMIT 1`);
     this.#dead = db.prepare(`SELECT id, route FROM parked WHERE state = 'dead' ORDER BY id LIMIT ${STEP}`);
   }
@@ -61,12 +64,15 @@ export class Holders {
   /** `tenth`: about how many records must go. */
   find(tenth: number): TrimResult {
     const routes = this.#tables.routes.holding();
-    const holds = [
-      ...this.#tables.streams.all().flatMap((stream) => this.#byCursors(stream, routes, tenth)),
-      ...routes.flatMap((route) => this.#byParked(route, tenth)),
-      ...this.#byDeadLetters(tenth),
-    ];
-    const [oldest] = holds.sort((a, b) => a.appendedAt - b.appendedAt);
+    const { pending, dead } = this.#parkedCounts();
+    const byCursors = this.#tables.streams.all().flatMap((stream) => this.#byCursors(stream, routes, tenth));
+    const byParked = routes.flatMap((route) => this.#byParked(route, tenth));
+    const byDeadLetters = this.#byDeadLetters();
+    const [oldest] = [
+      ...byCursors,
+      ...(pending >= tenth || byCursors.length === 0 ? byParked : []),
+      ...(dead >= tenth ? byDeadLetters : []),
+    ].sort((a, b) => a.appendedAt - b.appendedAt);
     return { floors: [], steps: 0, deadLetters: 0, holders: [], ...oldest?.find() };
   }
 
@@ -80,7 +86,7 @@ export class Holders {
     ];
   }
 
-  /** Who has not read the stream's oldest record. As far as a route that must not lose anything has come, and no farther. */
+  /** Who has not read the stream's oldest record; `upTo` is never beyond a route that must not lose anything. */
   #cursorHolders(stream: Stream, routes: readonly HoldingRoute[], tenth: number): Holder[] {
     const visible = visibleEnd(stream.state);
     const { epoch, position } = stream.trimmed;
@@ -110,15 +116,20 @@ export class Holders {
     return [{ appendedAt: Number(row.appended_at), find }];
   }
 
-  /** Only when there are so many that it helps: a few old ones are worth more than the room that they take. */
-  #byDeadLetters(tenth: number): Hold[] {
-    if (Number(this.#deadCount.get()?.count) < tenth) return [];
+  #parkedCounts(): { readonly pending: number; readonly dead: number } {
+    const { dead = 0, total = 0 } = this.#counts.get() ?? {};
+    return { pending: Number(total) - Number(dead), dead: Number(dead) };
+  }
+
+  #byDeadLetters(): Hold[] {
+    const row = this.#oldestDead.get();
+    if (!row) return [];
     const find = () => {
       const rows = this.#dead.all();
       for (const { id, route } of rows) this.#tables.parked.remove(Number(route), Number(id));
       return { steps: rows.length, deadLetters: rows.length, holders: [] };
     };
-    return [{ appendedAt: Number(this.#oldestDead.get()?.appended_at), find }];
+    return [{ appendedAt: Number(row.appended_at), find }];
   }
 }
 

@@ -35,7 +35,7 @@ const CLOSE_MS = 3_000;
 /** A page that the worker reads between two commits. */
 const PAGE: Limit = { records: 1_000, bytes: 1024 * 1024 };
 
-/** The daemon's side of the journal: the streams' states, the tail and the waiting commits; the file is the worker's. */
+/** The daemon's side: the streams' states, the tail, and what waits for a commit; the file is the worker's. */
 export class SqliteJournal implements Journal {
   readonly #settings: Settings;
   readonly #link: WorkerLink;
@@ -50,7 +50,7 @@ export class SqliteJournal implements Journal {
   #duplicates = 0;
   readonly #grace: NodeJS.Timeout;
   #advanced: NodeJS.Immediate | undefined;
-  /** The one read under way: a lagging reader waits for its turn here, and not in the worker, before the next commit. */
+  /** The one read under way: who lags waits for a turn here, and not in the worker, before the next commit. */
   #reading: Promise<unknown> = Promise.resolve();
 
   constructor(settings: Settings, link: WorkerLink, opened: Opened, note: OwnerNote) {

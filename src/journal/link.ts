@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { meaningOf } from './failure.ts';
 import type { Call, CallName, Calls, Reply } from './protocol.ts';
 
-/** The journal's file can be trusted no more. Nothing can be appended or settled; the daemon must end and start again. */
+/** The file can be trusted no more. Nothing can be appended or settled; the daemon must end and start again. */
 export class JournalFailed extends Error {
   override readonly name = 'JournalFailed';
 }

@@ -150,7 +150,7 @@ export interface Calls {
   };
   routes: { argument: undefined; result: readonly RouteState[] };
   stats: { argument: undefined; result: { readonly oldestAppendedAt: number | undefined; readonly gaps: number } };
-  /** The point behind which the route would miss something if it let go of everything up to `upTo`; undefined: nothing. */
+  /** Behind which point the route would miss something if it let go of all up to `upTo`; undefined: nothing. */
   missing: {
     argument: { readonly route: RouteName; readonly stream: StreamName; readonly upTo: Cursor };
     result: Cursor | undefined;

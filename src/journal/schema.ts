@@ -96,10 +96,10 @@ const TABLES = `
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${VERSION};`;
 
-/** SQLite's default. The WAL counts towards the quota, so it is kept small when that is small, and to 16 MiB at most. */
+/** SQLite's default. The WAL counts towards the quota: it is small when that is, and 16 MiB at most. */
 const PAGE_BYTES = 4_096;
 
-/** The open database, or undefined while another process holds it. Throws, in words for a person, when it is of no use. */
+/** The open database, or undefined while another process holds it. Throws when it is of no use, in words for a person. */
 export function openDatabase({ path, sync, maxBytes }: Calls['open']['argument']): DatabaseSync | undefined {
   refuseOldSqlite(process.versions.sqlite ?? '0');
   const db = new DatabaseSync(path, { enableDoubleQuotedStringLiterals: false });

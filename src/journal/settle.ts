@@ -5,7 +5,7 @@ import type { Counters } from './record.ts';
 import type { Routes } from './routes.ts';
 import type { Streams } from './streams.ts';
 
-/** Writes what became of a route's records: cursors, counters, receipts and parked messages, in the commit's transaction. */
+/** Writes what became of a route's records: cursors, counters, receipts, parked messages. */
 export class Settler {
   readonly #streams: Streams;
   readonly #routes: Routes;

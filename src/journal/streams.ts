@@ -44,7 +44,8 @@ export class Streams {
       'INSERT INTO streams (name, epoch, rv, floor, listing, history) VALUES (?, ?, ?, ?, ?, ?)',
     );
     this.#update = db.prepare(
-      `UPDATE streams SET epoch = ?, rv = ?, floor = ?, listing = ?, history = ?, trimmed_epoch = ?, trimmed_position = ?
+      `UPDATE streams
+       SET epoch = ?, rv = ?, floor = ?, listing = ?, history = ?, trimmed_epoch = ?, trimmed_position = ?
        WHERE id = ?`,
     );
   }
@@ -77,7 +78,7 @@ export class Streams {
     return this.need(state.stream);
   }
 
-  /** The stream of the routes' own gap records; as nobody reads it, each of its records goes with its parked message. */
+  /** The stream of the routes' own gap records. Nobody reads it: each of its records goes with its parked message. */
   routeGaps(): Stream {
     const known = this.get(ROUTE_GAPS);
     if (known) return known;

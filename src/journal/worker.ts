@@ -1,4 +1,4 @@
-/** The journal's thread: one message after the other. Whatever fails here, but for what is said in a reply, is the end. */
+/** The journal's thread: one message after the other. What fails here ends the journal. */
 import { parentPort } from 'node:worker_threads';
 import { meaningOf } from './failure.ts';
 import { JournalFile } from './file.ts';
