@@ -18,8 +18,9 @@ export interface Journal extends AsyncDisposable {
   streams(): Promise<readonly StreamState[]>;
 
   /**
-   * Durable when it settles: on disk, with `sync: full` through a power cut. It waits while the journal is over its
-   * quota and a route that holds it up says `block`. Rejects when the file cannot be written; nothing of it is kept then.
+   * Durable when it settles: on disk, with `sync: full` through a power cut. It waits while the disk is full, and while
+   * the journal is over its quota and a route that holds it up says `block`. Rejects when the file has failed; nothing
+   * of it is kept then, nor after an abort that came before the commit had begun.
    */
   append(append: Append, signal: AbortSignal): Promise<Appended>;
 

@@ -99,7 +99,7 @@ const TABLES = `
 /** SQLite's default. The WAL counts towards the quota: it is small when that is, and 16 MiB at most. */
 const PAGE_BYTES = 4_096;
 
-/** The open database, or undefined while another process holds it. Throws when it is of no use, in words for a person. */
+/** The open database, or undefined while another process holds it. Throws, in words, when it is of no use. */
 export function openDatabase({ path, sync, maxBytes }: Calls['open']['argument']): DatabaseSync | undefined {
   refuseOldSqlite(process.versions.sqlite ?? '0');
   const db = new DatabaseSync(path, { enableDoubleQuotedStringLiterals: false });
