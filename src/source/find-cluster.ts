@@ -50,7 +50,7 @@ export async function findCluster(config: ClusterConfig, signal: AbortSignal, ar
 async function namedServer({ url, caFile, token }: Extract<ClusterConfig, { kind: 'server' }>): Promise<Cluster> {
   return {
     server: new URL(url),
-    ca: caFile === undefined ? undefined : await readFile(caFile, 'utf8'),
+    ca: caFile === undefined ? undefined : await authorityIn(caFile),
     token: async () => token?.reveal(),
     describe: 'the server named in the config',
   };
@@ -64,7 +64,7 @@ async function inCluster({ env, serviceAccount }: Surroundings): Promise<Cluster
   const namespace = await readFile(join(serviceAccount, 'namespace'), 'utf8').catch(() => 'an unknown namespace');
   return {
     server: new URL(`https://${host.includes(':') ? `[${host}]` : host}:${env.KUBERNETES_SERVICE_PORT ?? '443'}`),
-    ca: await readFile(caFile, 'utf8'),
+    ca: await authorityIn(caFile),
     token: async () => (await readFile(tokenFile, 'utf8')).trim(),
     describe: `the service account of this pod in ${namespace.trim()}`,
   };
@@ -141,6 +141,12 @@ async function askKubeconfig(question: KubeconfigQuestion, signal: AbortSignal):
   child.once('exit', (code, killedBy) => reject(new Error(`reading it ended with ${killedBy ?? code}`)));
   child.send(question);
   return answerSchema.parse(await promise);
+}
+
+async function authorityIn(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((error: unknown) => {
+    throw new Error(`the certificate authority of the API server cannot be read from ${path}`, { cause: error });
+  });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -200,7 +200,7 @@ function ended(state: SourceState, how: 'timeout' | 'early' | 'at-once'): Step {
     const told = append(healthy, withCheckpoint(state.stream, listed));
     return also(told, probe(told.state));
   }
-  if (how === 'early') return probe(state);
+  if (how === 'early') return probe({ ...state, failures: 0 });
   const quickCloses = state.quickCloses + 1;
   return wait({ ...state, quickCloses }, backOffMs(quickCloses));
 }

@@ -7,14 +7,13 @@ import type { Appended, NewRecord, StreamState } from '../journal/record.ts';
 import { ApiError, UnorderedError } from './api-error.ts';
 import { AppendQueue } from './append-queue.ts';
 import type { Backlog } from './backlog.ts';
-import { endingOf } from './ending.ts';
 import type { Limits } from './limits.ts';
 import { PageReader, type PageReaderParts } from './page-reader.ts';
 import { Slot } from './slot.ts';
 import type { Effect, GapFound, Input, Page, SourceState, Step } from './state.ts';
 import type { StreamStatus } from './status.ts';
 import { begin, step } from './step.ts';
-import { readWatchLines } from './watch-lines.ts';
+import { WatchReader } from './watch-reader.ts';
 
 export interface StreamParts extends Pick<PageReaderParts, 'api' | 'envelope'> {
   readonly journal: Pick<Journal, 'append'>;
@@ -54,12 +53,21 @@ class StreamLoop {
   readonly #appends: AppendQueue;
   #state: SourceState | undefined;
   readonly #pages: PageReader;
+  readonly #watches: WatchReader;
   #troubles: { watch?: string | undefined; paging?: string | undefined } = {};
 
   constructor(parts: StreamParts, { stream: start, status }: StreamStart, signal: AbortSignal) {
     this.#parts = parts;
     const { counters } = status;
     this.#pages = new PageReader({ ...parts, counters, skip: (why) => this.#skip(why) }, parts.limits.pageEvents);
+    this.#watches = new WatchReader({
+      ...parts,
+      status,
+      envelope: (object) => parts.envelope(object, 'live'),
+      opened: () => this.#opened(),
+      trouble: (text) => this.#trouble('watch', text),
+      skip: (why) => this.#skip(why),
+    });
     this.#status = status;
     status.epoch = start.epoch;
     status.rv = start.rv;
@@ -124,7 +132,7 @@ class StreamLoop {
       case 'list':
         return { kind: 'first-page', page: await this.#list(undefined, signal) };
       case 'watch':
-        return this.#lines(effect, signal, tell);
+        return this.#watches.read(effect.from, signal, tell);
       case 'wait':
         await sleep(jittered(effect.ms * this.#parts.limits.waits), undefined, { signal });
         return { kind: 'due' };
@@ -166,50 +174,9 @@ class StreamLoop {
     return this.#pages.read(token, signal);
   }
 
-  async #lines(
-    { from }: Extract<WatchEffect, { kind: 'watch' }>,
-    signal: AbortSignal,
-    tell: (input: Input) => void,
-  ): Promise<Input> {
-    const { api, backlog, limits } = this.#parts;
-    this.#status.counters.watches += 1;
-    const seconds = Math.max(1, Math.round(limits.watchSeconds * (0.8 + Math.random() * 0.4)));
-    const watch = await api.watch({ from, seconds, graceMs: limits.graceMs }, signal);
+  #opened(): void {
     this.#well('watch');
     this.#status.up = true;
-    const envelope = (object: unknown): ReturnType<StreamParts['envelope']> => this.#parts.envelope(object, 'live');
-    let quietSince = watch.openedAt;
-    for await (const { lines, oversize } of watch) {
-      if (signal.aborted) break;
-      const { records, rv, skipped, end } = readWatchLines(lines, envelope);
-      this.#status.lastLineAt = Date.now();
-      this.#status.counters.lines += records.length;
-      for (const why of skipped) this.#skip(why);
-      for (let each = 0; each < oversize; each += 1) this.#skip('a line of more than 16 MiB');
-      if (rv !== undefined) tell({ kind: 'lines', records, rv });
-      if (end instanceof ApiError && !end.expired && end.status.code === 500) return this.#brokenOff(end);
-      if (end !== undefined) throw end;
-      if (backlog.full && !(await this.#roomInTime(signal))) return { kind: 'blocked' };
-      quietSince = performance.now();
-    }
-    return { kind: 'ended', how: endingOf({ ...watch, quietSince }, seconds * 1000, limits.atOnceMs) };
-  }
-
-  /**
-   * An API server that cannot read the revision behind the checkpoint any more answers a watch with 200 and this, for
-   * ever. So it counts as an end at once: after three of them with something unseen, a list is believed more.
-   */
-  #brokenOff(error: ApiError): Input {
-    this.#status.counters.failures += 1;
-    this.#status.up = false;
-    this.#trouble('watch', error.message);
-    return { kind: 'ended', how: 'at-once' };
-  }
-
-  /** A watch that nobody reads makes the API server buffer without bound: better to close it and to come back. */
-  async #roomInTime(signal: AbortSignal): Promise<boolean> {
-    await this.#parts.backlog.room(AbortSignal.any([signal, AbortSignal.timeout(this.#parts.limits.unreadMs)]));
-    return !this.#parts.backlog.full;
   }
 
   async #room(signal: AbortSignal): Promise<Input> {

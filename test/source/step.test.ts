@@ -155,7 +155,9 @@ describe('the end of a watch', () => {
   });
 
   it('before its timeout is followed by a probe, and commits nothing', () => {
-    expect(told(state({ phase: 'watching' }), { kind: 'ended', how: 'early' })).toBe('probing/idle probe');
+    const before = state({ phase: 'watching', failures: 3 });
+    expect(told(before, { kind: 'ended', how: 'early' })).toBe('probing/idle probe');
+    expect(step(before, { kind: 'ended', how: 'early' }).state.failures).toBe(0);
   });
 
   it('at once is followed by a wait that grows', () => {
