@@ -69,6 +69,20 @@ describe('a history that is gone', () => {
     await inOrder(source);
   });
 
+  it('and answered for ever by an ERROR line of code 500 is listed after the third', async () => {
+    await using simulator = await startSimulator();
+    await using source = await watching(simulator, new MemoryJournal());
+    simulator.faults.advance(1);
+    const object = { kind: 'Status', code: 500, message: 'unable to read the revision before' };
+    for (let watches = 1; watches <= 3; watches += 1) {
+      await source.until('another watch', () => source.status.up && source.status.counters.watches === watches);
+      expect(source.status.counters.pages).toBe(1);
+      simulator.faults.garbage(JSON.stringify({ type: 'ERROR', object }));
+      await source.until('it has ended', () => source.status.counters.failures === watches);
+    }
+    await source.until('it has listed', async () => (await source.gaps()).length === 1);
+  });
+
   it('while a list is under way is skipped by the new token, and said in the end', async () => {
     await using simulator = await startSimulator();
     await simulator.load({ rate: 12_000, forSeconds: 0.05, bytes: 30_000, updates: 0 });
