@@ -25,6 +25,7 @@ export function stopSignals(say: (text: string) => void): StopSignals {
   };
   // A daemon that the demo has started ends with it, however the demo ends.
   process.once('disconnect', () => process.exit(EXIT.interrupted));
+  process.channel?.unref();
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   return { stop: stop.signal, kill: kill.signal };
