@@ -5,6 +5,9 @@ import { createServer } from 'node:net';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** The daemon's own grace, and a little more. */
+const END_MS = 15_000;
+
 export interface DemoDaemon extends AsyncDisposable {
   /** Aborts when the process has ended. */
   readonly died: AbortSignal;
@@ -43,7 +46,9 @@ export async function startDemoDaemon(at: {
       if (died.signal.aborted) return;
       const gone = once(child, 'exit');
       child.kill('SIGTERM');
+      const late = setTimeout(() => child.kill('SIGKILL'), END_MS);
       await gone;
+      clearTimeout(late);
     },
   };
 }
