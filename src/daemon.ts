@@ -136,10 +136,10 @@ async function observed(
     const status = running.get(state.route)?.worker.status;
     return status ? { ...state, up: status.connection.kind === 'up', parkedLanes: status.parked.length } : [];
   });
-  const streams = source.status.map(({ stream, phase, counters }) => {
+  const streams = source.status.map(({ stream, up, counters }) => {
     return {
       stream,
-      up: phase === 'watching',
+      up,
       records: counters.appended,
       skipped: counters.skipped,
       gaps: counters.gaps,

@@ -19,7 +19,7 @@ export async function keepStatusLine(daemon: Daemon, terminal: Terminal, signal:
 async function statusLine(daemon: Daemon): Promise<string> {
   const running = daemon.routes;
   const { records } = await daemon.journal.stats();
-  const watched = daemon.streams.every(({ phase }) => phase === 'watching');
+  const watched = daemon.streams.every(({ up }) => up);
   const parts = [`${watched ? '●' : '○ waiting for the API server ·'} ${count(records)} events`];
   for (const { route, counters, pending, lag } of await daemon.journal.routes()) {
     const known = running.get(route);
