@@ -18,14 +18,16 @@ export interface DaemonSpec {
   readonly source?: object;
   readonly brokers: object;
   readonly routes: readonly object[];
+  /** Of its config and its log; without it, that of the only one in the directory. */
+  readonly name?: string;
   /** Anything else at the top of the config. */
   readonly more?: object;
 }
 
 /** The daemon as a user runs it: its own process, its config a file. */
 export async function startDaemonProcess(spec: DaemonSpec): Promise<Program> {
-  const { directory, kube, token = kube.token, source, brokers, routes, more } = spec;
-  const [config, ca, tokenFile] = ['config.yaml', 'ca.pem', 'token'].map((name) => join(directory, name));
+  const { directory, kube, token = kube.token, source, brokers, routes, name = 'daemon', more } = spec;
+  const [config, ca, tokenFile] = [`${name}.yaml`, 'ca.pem', 'token'].map((file) => join(directory, file));
   if (config === undefined || ca === undefined || tokenFile === undefined)
     throw new Error('three names make three files');
   await writeFile(ca, kube.ca);
@@ -42,7 +44,7 @@ export async function startDaemonProcess(spec: DaemonSpec): Promise<Program> {
     ...more,
   };
   await writeFile(config, stringify(whole));
-  const log = join(directory, 'daemon.log');
+  const log = join(directory, `${name}.log`);
   return Program.start({
     name: 'kube-fanout',
     command: process.execPath,
@@ -74,6 +76,14 @@ export async function until(what: string, condition: () => Promise<boolean> | bo
   const deadline = Date.now() + ms;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`not within ${ms / 1000} s: ${what}`);
-    await sleep(50);
+    await sleep(5);
   }
+}
+
+/** Settles when the daemon has logged that, in its first start or a later one. */
+export async function says(daemon: Program, words: RegExp): Promise<void> {
+  const log = () => readFile(daemon.log, 'utf8');
+  await until(`the daemon says ${words}`, async () => words.test(await log())).catch(async (error) => {
+    throw new Error(`${error.message}; it said:\n${(await log()).slice(-3_000)}`);
+  });
 }

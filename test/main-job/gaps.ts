@@ -19,10 +19,24 @@ export function gapsIn(seen: readonly Seen[]): readonly Gap[] {
 }
 
 /**
- * What nobody could deliver: revisions in a gap whose Event was written again, or deleted, before that gap ended. The
- * last revision of an Event that lived at its end is never one of them, nor is anything outside of a gap.
+ * What nobody could deliver: revisions in a gap whose Event was written again, or deleted, before the list that ended the
+ * gap could show them. That is before the list's snapshot, which is where the gap ends; or, where the snapshot itself was
+ * compacted meanwhile, before the pages that came from the present instead (`presents`, their resourceVersions). The last
+ * revision of an Event that lives is never one of them, nor is anything outside of a gap.
  */
-export function unrecoverable(truth: readonly TruthRevision[], gaps: readonly Gap[]): ReadonlySet<string> {
+export function unrecoverable(
+  truth: readonly TruthRevision[],
+  gaps: readonly Gap[],
+  presents: readonly bigint[] = [],
+): ReadonlySet<string> {
+  const ends = gaps.map(({ to }) => BigInt(to));
+  const reaches = gaps.map(({ from = '0' }, i) => {
+    const to = ends[i] ?? 0n;
+    const later = ends.filter((end) => end > to);
+    // A page of the present that this gap's list got is older than the list that ended the next gap.
+    const pages = presents.filter((page) => page > to && later.every((end) => page <= end));
+    return { from: BigInt(from), to, shown: [to, ...pages] };
+  });
   const next = new Map<string, bigint>();
   const lost = new Set<string>();
   for (const revision of truth.toReversed()) {
@@ -30,8 +44,7 @@ export function unrecoverable(truth: readonly TruthRevision[], gaps: readonly Ga
     const replacedAt = next.get(revision.uid);
     next.set(revision.uid, at);
     if (revision.deleted || replacedAt === undefined) continue;
-    const covers = ({ from = '0', to }: Gap) => BigInt(from) < at && replacedAt <= BigInt(to);
-    if (gaps.some(covers)) lost.add(idOf(revision));
+    XX;
   }
   return lost;
 }

@@ -5,13 +5,15 @@ import { promisify } from 'node:util';
 import { PubSub, v1 } from '@google-cloud/pubsub';
 import { CloudEvent, HTTP } from 'cloudevents';
 import { Kafka, logLevel } from 'kafkajs';
+import { connectAsync } from 'mqtt';
+import { STRUCTURED_CONTENT_TYPE } from '../../src/adapter.ts';
 import type { KafkaAddress } from '../backends/kafka.ts';
 import type { MosquittoAddress } from '../backends/mosquitto.ts';
 import type { NatsAddress } from '../backends/nats.ts';
 import type { PubSubAddress } from '../backends/pubsub.ts';
 import type { Received } from '../contract/harness.ts';
 import { mosquittoSub } from '../contract/mosquitto-sub.ts';
-import { createStream, readStream } from '../contract/nats-streams.ts';
+import { readStream } from '../contract/nats-streams.ts';
 import { NatsWire } from '../contract/nats-wire.ts';
 
 /** A CloudEvent in the order in which the subscriber got it. */
@@ -29,20 +31,23 @@ export interface Seen {
   readonly data: unknown;
 }
 
-export interface Subscriber extends AsyncDisposable {
+/** Where the daemon shall publish: the entries of its config. */
+export interface Place {
   readonly route: string;
-  /** The entries of the daemon's config. */
   readonly broker: object;
   readonly to: object;
+}
+
+export interface Subscriber extends Place, AsyncDisposable {
   /** Everything so far. */
   seen(): Promise<readonly Seen[]>;
 }
 
-/** The part of a config that gives each subscriber everything. */
-export function everythingTo(...subscribers: readonly Subscriber[]) {
+/** The part of a config that gives each place everything. */
+export function everythingTo(...places: readonly Place[]) {
   return {
-    brokers: Object.fromEntries(subscribers.map(({ route, broker }) => [route, broker])),
-    routes: subscribers.map(({ route, to }) => ({ name: route, to: { broker: route, ...to } })),
+    brokers: Object.fromEntries(places.map(({ route, broker }) => [route, broker])),
+    routes: places.map(({ route, to }) => ({ name: route, to: { broker: route, ...to } })),
   };
 }
 
@@ -69,16 +74,19 @@ function decode({ key, headers, body }: Received, part: string): Seen {
   };
 }
 
-export async function kafkaSubscriber({ bootstrap }: KafkaAddress): Promise<Subscriber> {
-  const topic = `events-${randomUUID()}`;
+export function kafkaPlace({ bootstrap }: KafkaAddress, topic: string): Place {
+  return { route: 'kafka', broker: { kafka: { bootstrap: [bootstrap] } }, to: { topic } };
+}
+
+/** Makes the topic. */
+export async function kafkaSubscriber(at: KafkaAddress, topic = `events-${randomUUID()}`): Promise<Subscriber> {
+  const { bootstrap } = at;
   const admin = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   await admin.createTopics({ topics: [{ topic, numPartitions: 3 }], waitForLeaders: true });
   await admin.disconnect();
   return {
-    route: 'kafka',
-    broker: { kafka: { bootstrap: [bootstrap] } },
-    to: { topic },
+    ...kafkaPlace(at, topic),
     async seen() {
       const args = ['-C', '-b', bootstrap, '-t', topic, '-o', 'beginning', '-e', '-q', '-J'];
       const { stdout } = await promisify(execFile)('kcat', args, { maxBuffer: 2 ** 30 });
@@ -108,27 +116,51 @@ export async function mqttSubscriber({ url }: MosquittoAddress): Promise<Subscri
   };
 }
 
+/** With a session that the broker keeps: it gets what was published while it, or the broker, was away. */
+export async function mqttSession({ url }: MosquittoAddress): Promise<Subscriber> {
+  const root = randomUUID();
+  const found: Seen[] = [];
+  const session = { clientId: root, clean: false, reconnectPeriod: 100, protocolVersion: 4 } as const;
+  const client = await connectAsync(url, session);
+  client.on('error', () => {});
+  client.on('message', (_, body) => {
+    found.push(decode({ headers: { 'content-type': STRUCTURED_CONTENT_TYPE }, body }, 'all'));
+  });
+  await client.subscribeAsync(`${root}/#`, { qos: 1 });
+  return {
+    route: 'mqtt',
+    broker: { mqtt: { url } },
+    to: { topic: `${root}/all` },
+    seen: async () => found,
+    [Symbol.asyncDispose]: () => client.endAsync(true),
+  };
+}
+
 export interface NatsSubscriber extends Subscriber {
   /** How many messages are stored: cheaper than to read them all. */
   count(): Promise<number>;
 }
 
-/** A stream of its own, for one route. */
-export async function natsSubscriber(at: NatsAddress): Promise<NatsSubscriber> {
-  const subject = await createStream(at);
-  const reader = readStream(at, subject);
+export function natsPlace(at: NatsAddress, stream: string): Place {
+  return { route: 'nats', broker: { nats: { servers: [at.url] } }, to: { subject: `${stream}.all` } };
+}
+
+/** Makes the stream, for one route. */
+export async function natsSubscriber(
+  at: NatsAddress,
+  stream = `EVENTS${randomUUID().replaceAll('-', '')}`,
+): Promise<NatsSubscriber> {
+  await using wire = await NatsWire.connect(at);
+  const subjects = [`${stream}.all`];
+  await wire.jetStream(`STREAM.CREATE.${stream}`, { name: stream, subjects, storage: 'file', retention: 'limits' });
+  const reader = readStream(at, `stream.${stream}`);
   return {
-    route: 'nats',
-    broker: { nats: { servers: [at.url] } },
-    to: { subject },
+    ...natsPlace(at, stream),
     seen: async () => (await reader.received(0)).map((one) => decode(one, 'all')),
     async count() {
-      await using wire = await NatsWire.connect(at);
-      const info = await wire.jetStream<{ state: { messages: number } }>(
-        `STREAM.INFO.${subject.replace('allowed.', '')}`,
-        {},
-      );
-      return info.state.messages;
+      await using asking = await NatsWire.connect(at);
+      const { state } = await asking.jetStream<{ state: { messages: number } }>(`STREAM.INFO.${stream}`, {});
+      return state.messages;
     },
     [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
   };
@@ -159,13 +191,20 @@ export async function natsSubscribers(at: NatsAddress): Promise<readonly Subscri
   ];
 }
 
-export async function pubSubSubscriber({ endpoint }: PubSubAddress): Promise<Subscriber> {
+const projectId = 'main-job';
+
+export function pubSubPlace({ endpoint }: PubSubAddress, topic: string): Place {
+  return { route: 'pubsub', broker: { pubsub: { projectId, endpoint: `http://${endpoint}` } }, to: { topic } };
+}
+
+/** Makes the topic, and a subscription before anything can be published there. */
+export async function pubSubSubscriber(at: PubSubAddress, name = `events-${randomUUID()}`): Promise<Subscriber> {
   await using scope = new AsyncDisposableStack();
-  const projectId = 'main-job';
+  const { endpoint } = at;
   const clientOptions = { universeDomain: 'googleapis.com' };
   const sdk = new PubSub({ projectId, apiEndpoint: endpoint, emulatorMode: true, clientOptions });
   scope.defer(() => sdk.close());
-  const [topic] = await sdk.createTopic(`events-${randomUUID()}`);
+  const [topic] = await sdk.createTopic(name);
   const [subscription] = await topic.createSubscription(`all-${randomUUID()}`, { enableMessageOrdering: true });
   const reader = new v1.SubscriberClient({ ...(await sdk.getClientConfig()) });
   scope.defer(() => reader.close());
@@ -192,9 +231,7 @@ export async function pubSubSubscriber({ endpoint }: PubSubAddress): Promise<Sub
   };
   const owned = scope.move();
   return {
-    route: 'pubsub',
-    broker: { pubsub: { projectId, endpoint: `http://${endpoint}` } },
-    to: { topic: topic.name.split('/').at(-1) },
+    ...pubSubPlace(at, name),
     async seen() {
       while ((await pull()) > 0);
       return found.toSorted((a, b) => a.number - b.number).map(({ seen }) => seen);

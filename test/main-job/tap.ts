@@ -1,11 +1,14 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import { Agent, type Dispatcher, request } from 'undici';
+import { Agent, request } from 'undici';
+import { z } from 'zod';
 import type { KubeAddress } from '../backends/kube.ts';
 
 /** Of a page of a list: the daemon has asked for it, has half of its bytes, has all of them. */
 export type Moment = 'asked' | 'half' | 'answered';
+
+const List = z.object({ metadata: z.object({ resourceVersion: z.string() }) });
 
 /** Stands between the daemon and the API server: it changes nothing, and tells a test when the daemon lists. */
 export class Tap implements AsyncDisposable {
@@ -14,6 +17,9 @@ export class Tap implements AsyncDisposable {
   /** How many lists have begun, and how many of their pages were asked for; a probe is no list. */
   lists = 0;
   pages = 0;
+  /** The resourceVersions of pages that came from no list's snapshot, for their token had expired, but from the present. */
+  readonly presents: bigint[] = [];
+  readonly #snapshots = new Set<string>();
   /** Told of each moment of each page; the page goes on at once. */
   onPage: (moment: Moment) => void = () => {};
   readonly #server: Server;
@@ -60,7 +66,10 @@ export class Tap implements AsyncDisposable {
     });
     answer.writeHead(statusCode, { 'content-type': String(headers['content-type']) });
     answer.flushHeaders();
-    await (isPage ? this.#page(body, answer) : pipeline(body, answer));
+    if (!isPage) return pipeline(body, answer);
+    const bytes = Buffer.from(await body.bytes());
+    if (statusCode === 200) this.#note(bytes, query.has('continue'));
+    await this.#page(bytes, answer);
   }
 
   #count(continued: boolean): void {
@@ -69,8 +78,13 @@ export class Tap implements AsyncDisposable {
     this.onPage('asked');
   }
 
-  async #page(body: Dispatcher.ResponseData['body'], answer: ServerResponse): Promise<void> {
-    const bytes = Buffer.from(await body.bytes());
+  #note(page: Buffer, continued: boolean): void {
+    const { resourceVersion } = List.parse(JSON.parse(page.toString())).metadata;
+    if (!continued) this.#snapshots.add(resourceVersion);
+    else if (!this.#snapshots.has(resourceVersion)) this.presents.push(BigInt(resourceVersion));
+  }
+
+  async #page(bytes: Buffer, answer: ServerResponse): Promise<void> {
     const half = bytes.length >> 1;
     await new Promise((sent) => answer.write(bytes.subarray(0, half), sent));
     this.onPage('half');
