@@ -44,7 +44,9 @@ export function unrecoverable(
     const replacedAt = next.get(revision.uid);
     next.set(revision.uid, at);
     if (revision.deleted || replacedAt === undefined) continue;
-    XX;
+    const covers = ({ from, to, shown }: (typeof reaches)[number]) =>
+      from < at && at <= to && shown.some((rv) => replacedAt <= rv);
+    if (reaches.some(covers)) lost.add(idOf(revision));
   }
   return lost;
 }
