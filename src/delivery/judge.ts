@@ -19,12 +19,14 @@ const REJECTS_THAT_HOLD = 10;
 const REJECTS_THAT_HOLD_MS = 60_000;
 /** A message can never pass when it was rejected so often, each time with another one delivered in between. */
 const REJECTS_BEFORE_BELIEF = 3;
+/** What a broker asks for is honoured up to here. */
+const MAX_ASKED_MS = 600_000;
 const BACKOFF = { firstMs: 200, maxMs: 10_000 };
 
-/** A destination where the broker has rejected something. */
+/** A destination where the broker has rejected something, and has taken nothing since. */
 interface Doubted {
-  /** Counts the deliveries there that ended a row of rejects. */
-  era: number;
+  /** Another one for each row of rejects that a delivery has ended. */
+  readonly era: number;
   readonly inARow: Set<Entry>;
   since: number;
 }
@@ -39,6 +41,7 @@ interface Doubted {
  */
 export class Judge {
   readonly #doubted = new Map<Destination, Doubted>();
+  #eras = 0;
 
   ruling(entry: Entry, outcome: Outcome, now: number): Ruling {
     switch (outcome.kind) {
@@ -49,7 +52,7 @@ export class Judge {
         return { kind: 'hold', verdict: { state: 'held', reason: outcome.reason, detail: outcome.detail } };
       case 'retry': {
         if (outcome.reason === 'sibling-failed') return { kind: 'again', waitMs: 0 };
-        const waitMs = Math.max(outcome.afterMs ?? 0, backoffMs(entry.failures, BACKOFF));
+        const waitMs = Math.max(Math.min(outcome.afterMs ?? 0, MAX_ASKED_MS), backoffMs(entry.failures, BACKOFF));
         const verdict: Verdict = { state: 'retry', reason: outcome.reason, detail: outcome.detail };
         return fails(entry, now) > RETRY_MS ? { kind: 'park', verdict, waitMs } : { kind: 'again', waitMs };
       }
@@ -63,14 +66,11 @@ export class Judge {
   }
 
   #passed(destination: Destination): void {
-    const doubted = this.#doubted.get(destination);
-    if (doubted === undefined || doubted.inARow.size === 0) return;
-    doubted.era += 1;
-    doubted.inARow.clear();
+    this.#doubted.delete(destination);
   }
 
   #doubt(entry: Entry, verdict: Verdict, now: number): Ruling {
-    const doubted = this.#doubted.get(entry.destination) ?? { era: 0, inARow: new Set(), since: now };
+    const doubted = this.#doubted.get(entry.destination) ?? { era: this.#eras++, inARow: new Set(), since: now };
     this.#doubted.set(entry.destination, doubted);
     if (doubted.inARow.size === 0) doubted.since = now;
     doubted.inARow.add(entry);

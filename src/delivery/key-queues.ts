@@ -5,6 +5,8 @@ interface KeyQueue {
   readonly key: string;
   readonly waiting: Entry[];
   flying: number;
+  /** Until when nothing is sent, by the steady clock, while there is a timer. */
+  until: number;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -37,7 +39,7 @@ export class KeyQueues {
   }
 
   add(entry: Entry): void {
-    const queue = this.#queues.get(entry.key) ?? { key: entry.key, waiting: [], flying: 0, timer: undefined };
+    const queue = this.#queues.get(entry.key) ?? { key: entry.key, waiting: [], flying: 0, until: 0, timer: undefined };
     this.#queues.set(entry.key, queue);
     queue.waiting.push(entry);
     this.#settleQueue(queue);
@@ -77,11 +79,13 @@ export class KeyQueues {
     }
   }
 
-  /** Nothing of the key is sent for so long. */
+  /** Nothing of the key is sent for so long, or for longer if that has been said before. */
   backOff(key: string, ms: number): void {
     const queue = this.#queues.get(key);
-    if (queue === undefined) return;
+    const until = performance.now() + ms;
+    if (queue === undefined || (queue.timer && queue.until >= until)) return;
     clearTimeout(queue.timer);
+    queue.until = until;
     queue.timer = setTimeout(() => {
       queue.timer = undefined;
       this.#settleQueue(queue);

@@ -14,8 +14,8 @@ import { settlementOf } from './settlement.ts';
 import { Window, type WindowLimit } from './window.ts';
 
 const BATCH_BYTES = 4 * 1024 * 1024;
-/** So many parked with nothing delivered in between: the route stops instead of parking everything. */
-const PARKED_BEFORE_STOP = 1024;
+/** So many lanes opened with nothing delivered in between: the route stops instead of parking everything. */
+const LANES_BEFORE_STOP = 1024;
 
 export interface LedgerOptions {
   readonly route: Route;
@@ -44,7 +44,6 @@ export class Ledger {
   readonly #pace: Pace;
   /** Parked messages that have been delivered or have died, to be committed. */
   #unparked: Entry[] = [];
-  #parkedInARow = 0;
   /** How often the route has been replayed: part of each message's deduplication id. */
   replays = 0;
 
@@ -88,7 +87,7 @@ export class Ledger {
     this.#window.add(entry);
     const lane = this.#lanes.of(entry.destination, entry.key);
     if (decision.kind === 'reject') this.#end(entry, { ...decision, state: 'dead' });
-    else if (lane) this.#end(entry, behind(lane));
+    else if (lane) this.#end(entry, lane.behind);
     else this.#queues.add(entry);
   }
 
@@ -141,17 +140,14 @@ export class Ledger {
     this.#lanes.open(destination, state === 'held' ? undefined : key, verdict);
   }
 
-  /** Rows of a lane, as it wanted them: back into the queues; without any, the lane is closed if it is drained. */
-  load(lane: Lane, rows: readonly ParkedMessage[]): void {
+  /** Rows that a lane wanted in that round, back into the queues; without any, it is closed if it is drained. */
+  load(lane: Lane, rows: readonly ParkedMessage[], round: number): void {
+    if (lane.round !== round) return;
     const { route, bell, clock } = this.#options;
     if (rows.length === 0 && lane.loaded.size === 0 && !this.#window.willPark(lane.destination, lane.key)) {
       this.#lanes.close(lane);
     }
-    const keys = new Set<string>();
-    for (const { id, record, ...row } of rows) {
-      if (lane.flowing) lane.after = id;
-      else if (keys.has(row.key)) continue;
-      keys.add(row.key);
+    for (const { id, record, ...row } of lane.take(rows)) {
       // What the journal parked itself, the gap of a quota, has not been given a destination yet.
       const decision = row.destination === '' ? route.decide(record, clock.wall()) : undefined;
       const place = decision?.kind === 'publish' ? decision : row;
@@ -165,15 +161,22 @@ export class Ledger {
     if (rows.length > 0) bell.ring();
   }
 
-  /** Lets go of everything up to `upTo`, and of all that was loaded from lanes; late outcomes change nothing then. */
-  drop(stream: StreamName, upTo: Cursor): void {
-    for (const entry of this.#window.drop(stream, upTo)) this.#pace.settled(entry);
+  /**
+   * Lets go of everything up to `upTo`, and of all that was loaded from lanes; late outcomes change nothing then. Returns
+   * how far it went: filtered records in a row are let go of together, or some of them would be counted twice.
+   */
+  drop(stream: StreamName, upTo: Cursor): Cursor {
+    const dropped = this.#window.drop(stream, upTo);
+    for (const entry of dropped.entries) this.#pace.settled(entry);
     for (const lane of this.#lanes) {
-      for (const entry of lane.loaded) entry.effect ??= 'dropped';
-      lane.loaded.clear();
-      lane.after = 0;
+      for (const entry of lane.loaded) {
+        entry.effect ??= 'dropped';
+        this.#letGo(entry);
+      }
+      lane.restart();
     }
     this.#queues.remove((entry) => entry.effect === 'dropped');
+    return dropped.upTo;
   }
 
   #lost(batch: readonly Entry[], generation: number): void {
@@ -221,7 +224,7 @@ export class Ledger {
   }
 
   #delivered(entry: Entry, receipt: Receipt): void {
-    this.#parkedInARow = 0;
+    this.#lanes.inARow = 0;
     this.#settle(entry, { kind: 'delivered', receipt, at: this.#options.clock.wall() });
     this.#home(entry)?.passed();
   }
@@ -233,26 +236,35 @@ export class Ledger {
     const home = this.#home(entry);
     if (home) {
       bell.ringIn(home.backOff(clock.steady(), waitMs));
-      for (const waiting of [entry, ...this.#queues.remove((other) => home.loaded.has(other))])
-        home.loaded.delete(waiting);
+      const waiting = new Set(this.#queues.remove((other) => home.loaded.has(other)));
+      // What follows it in its own batch must not go again before it.
+      const behindIt = ({ key, effect }: Entry) => key === entry.key && effect === undefined;
+      for (const other of home.loaded) if (waiting.has(other) || behindIt(other)) this.#letGo(other);
       return;
     }
-    const known = this.#lanes.of(destination, entry.key);
-    const whole = key === undefined && route.constantDestination !== undefined && known === undefined;
-    if (whole || this.#parkedInARow >= PARKED_BEFORE_STOP) {
+    // It takes its place there when the batch has landed.
+    if (this.#lanes.of(destination, entry.key)) return;
+    const whole = key === undefined && route.constantDestination !== undefined;
+    if (whole || this.#lanes.inARow >= LANES_BEFORE_STOP) {
       if (!this.#pace.stopped)
         log.error({ destination, ...verdict }, 'nothing gets through: the route waits and probes');
       bell.ringIn(this.#pace.stop(verdict, clock.steady()));
       return;
     }
     const lane = this.#lanes.open(destination, key, verdict);
-    if (lane !== known) log.warn({ destination, key, ...verdict }, 'parked in the journal, and tried again for ever');
+    log.warn({ destination, key, ...verdict }, 'parked in the journal, and tried again for ever');
     bell.ringIn(lane.backOff(clock.steady(), waitMs));
     this.#end(entry, verdict);
     for (const waiting of this.#queues.removeOf(lane.destination, lane.key)) {
-      if (waiting.parked === undefined) this.#end(waiting, behind(lane));
-      else lane.loaded.delete(waiting);
+      if (waiting.parked !== undefined) this.#letGo(waiting);
+      else if (waiting !== entry) this.#end(waiting, lane.behind);
     }
+  }
+
+  /** A parked message that is not tried any more for now: the journal has it. */
+  #letGo(entry: Entry): void {
+    this.#home(entry)?.loaded.delete(entry);
+    this.#pace.settled(entry);
   }
 
   /** The lane that a parked message was loaded from. */
@@ -262,13 +274,14 @@ export class Ledger {
 
   #end(entry: Entry, { state, reason, detail }: Verdict): void {
     const { log, clock } = this.#options;
-    if (state !== 'dead') this.#parkedInARow += 1;
-    else log.warn({ id: entry.message.attributes.id, reason, detail }, 'dead letter: this message can never pass');
+    if (state === 'dead')
+      log.warn({ id: entry.message.attributes.id, reason, detail }, 'dead letter: this message can never pass');
     this.#settle(entry, { kind: 'parked', verdict: { state, reason, detail }, at: clock.wall() });
   }
 
   #settle(entry: Entry, effect: Effect): void {
     entry.effect = effect;
+    this.#pace.settled(entry);
     if (entry.parked !== undefined) this.#unparked.push(entry);
   }
 
@@ -280,11 +293,7 @@ export class Ledger {
     if (entry.effect !== undefined) return false;
     if (entry.parked !== undefined) return this.#home(entry)?.loaded.has(entry) ?? false;
     const lane = this.#lanes.of(entry.destination, entry.key);
-    if (lane) this.#end(entry, behind(lane));
+    if (lane) this.#end(entry, lane.behind);
     return lane === undefined;
   }
-}
-
-function behind(lane: Lane): Verdict {
-  return { state: lane.state, reason: lane.verdict.reason, detail: 'waits behind an earlier message' };
 }

@@ -1,4 +1,5 @@
 import type { Destination } from '../adapter.ts';
+import type { ParkedMessage } from '../journal/record.ts';
 import { backoffMs } from './bell.ts';
 import type { Entry, Verdict } from './entry.ts';
 
@@ -23,6 +24,8 @@ export class Lane {
   flowing = false;
   /** The last row that was loaded while flowing. */
   after = 0;
+  /** Counts what has made rows stale that the journal had been asked for. */
+  round = 0;
   probeAt = 0;
   #probes = 0;
   #passed = false;
@@ -33,15 +36,17 @@ export class Lane {
     this.verdict = verdict;
   }
 
-  get state(): 'held' | 'retry' {
-    return this.key === undefined ? 'held' : 'retry';
+  /** What is said of a message that takes its place in the lane. */
+  get behind(): Verdict {
+    const state = this.key === undefined ? 'held' : 'retry';
+    return { state, reason: this.verdict.reason, detail: 'waits behind an earlier message' };
   }
 
   /** Not now: the messages stay where they are, in the journal. Returns in how many milliseconds it probes. */
   backOff(now: number, askedMs: number): number {
     this.flowing = false;
     this.#passed = false;
-    this.after = 0;
+    this.restart();
     // The other probes of the same round say nothing new.
     if (now < this.probeAt) return this.probeAt - now;
     const ms = Math.max(askedMs, backoffMs(this.#probes++, { firstMs: 1_000, maxMs: 30_000 }));
@@ -49,22 +54,38 @@ export class Lane {
     return ms;
   }
 
-  /** One of its messages was delivered: when all the probes are committed, it flows. */
+  /** It begins again at its first row. */
+  restart(): void {
+    this.after = 0;
+    this.round += 1;
+  }
+
+  /** One of its messages was delivered: it flows, and the other probes with it. */
   passed(): void {
     this.#passed = true;
     this.#probes = 0;
   }
 
-  /** How many rows to load now. None is ever loaded twice, for the probes leave the table before the lane flows. */
+  /** How many rows to load now; what is in hand already may be among them. */
   wants(now: number): number {
     if (now < this.probeAt) return 0;
-    if (!this.flowing && this.#passed && this.loaded.size === 0) this.flowing = true;
+    if (this.#passed) this.flowing = true;
     if (this.flowing) return this.loaded.size < PAGE / 2 ? PAGE : 0;
     return this.loaded.size === 0 ? PROBES : 0;
+  }
+
+  /** Those of the rows that are to be tried now: where it probes, the first of each key; and none that is in hand. */
+  take(rows: readonly ParkedMessage[]): readonly ParkedMessage[] {
+    const inHand = new Set(Array.from(this.loaded, ({ parked }) => parked?.id));
+    if (this.flowing) this.after = rows.at(-1)?.id ?? this.after;
+    const first = new Map(rows.toReversed().map(({ id, key }) => [key, id]));
+    return rows.filter(({ id, key }) => !inHand.has(id) && (this.flowing || first.get(key) === id));
   }
 }
 
 export class ParkedLanes {
+  /** How many were opened since a message was last delivered. */
+  inARow = 0;
   readonly #byDestination = new Map<Destination, Lane>();
   readonly #byKey = new Map<string, Lane>();
 
@@ -85,6 +106,7 @@ export class ParkedLanes {
     const known = this.#byDestination.get(destination) ?? (key === undefined ? undefined : this.of(destination, key));
     if (known) return known;
     const lane = new Lane(destination, key, verdict);
+    this.inARow += 1;
     if (key !== undefined) {
       this.#byKey.set(laneKey(destination, key), lane);
       return lane;
@@ -92,6 +114,7 @@ export class ParkedLanes {
     for (const [name, other] of this.#byKey) {
       if (other.destination !== destination) continue;
       for (const entry of other.loaded) lane.loaded.add(entry);
+      other.round += 1;
       this.#byKey.delete(name);
     }
     this.#byDestination.set(destination, lane);

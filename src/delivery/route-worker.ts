@@ -166,7 +166,8 @@ export class RouteWorker {
     const messages = batch.map((entry) => entry.message);
     const outcomes = await this.#connection.publish(messages, kill).catch(() => undefined);
     this.#underWay -= 1;
-    this.#ledger.landed(batch, outcomes, generation);
+    // A connection that the kill has cut says nothing of the message on it.
+    if (outcomes !== undefined || !kill.aborted) this.#ledger.landed(batch, outcomes, generation);
     this.#bell.ring();
   }
 
@@ -193,9 +194,10 @@ export class RouteWorker {
     const quota = this.#quotas.shift();
     if (quota === undefined) return;
     const { stream } = quota;
-    this.#ledger.drop(stream, quota.upTo);
-    const { expired, cursor } = await journal.expire(route.name, stream, quota.upTo);
-    if (compareCursors(this.#read.get(stream) ?? ORIGIN, cursor) < 0) this.#read.set(stream, cursor);
+    const upTo = this.#ledger.drop(stream, quota.upTo);
+    // Before the journal has let go, or `fill` would read on in what is about to be deleted.
+    if (compareCursors(this.#read.get(stream) ?? ORIGIN, upTo) < 0) this.#read.set(stream, upTo);
+    const { expired } = await journal.expire(route.name, stream, upTo);
     for (const lane of await journal.parkedLanes(route.name))
       this.#ledger.reopen(lane.destination, lane.key, lane.state);
     log.error(
@@ -208,14 +210,15 @@ export class RouteWorker {
   /** Brings parked messages back into the queues, and closes the lanes that hold none any more. */
   async #loadLanes(): Promise<boolean> {
     const { route, journal, clock } = this.#options;
-    if (this.#connection.state.kind !== 'up' || this.#ledger.stopped) return false;
+    if (this.#connection.state.kind !== 'up') return false;
     let loaded = false;
     for (const lane of this.#ledger.lanes) {
       const wanted = lane.wants(clock.steady());
       if (wanted === 0) continue;
       const of = { destination: lane.destination, after: lane.after, ...(lane.key !== undefined && { key: lane.key }) };
+      const { round } = lane;
       const rows = await journal.parked(route.name, of, wanted);
-      this.#ledger.load(lane, rows);
+      this.#ledger.load(lane, rows, round);
       if (rows.length > 0) loaded = true;
     }
     return loaded;

@@ -4,6 +4,7 @@ import type { Entry } from './entry.ts';
 
 /** Records in a row that are not published: they hold no memory of their own, only their counts. */
 interface Skipped {
+  readonly first: Cursor;
   cursor: Cursor;
   read: number;
   filtered: number;
@@ -61,7 +62,8 @@ export class Window {
   skip(stream: StreamName, cursor: Cursor, as: 'filtered' | 'expired'): void {
     const slots = this.#slots(stream);
     const last = slots.at(-1);
-    const skipped = last && 'skipped' in last ? last.skipped : { cursor, read: 0, filtered: 0, expired: 0 };
+    const skipped =
+      last && 'skipped' in last ? last.skipped : { first: cursor, cursor, read: 0, filtered: 0, expired: 0 };
     skipped.cursor = cursor;
     skipped.read += 1;
     skipped[as] += 1;
@@ -102,18 +104,20 @@ export class Window {
     return false;
   }
 
-  /** Lets go of everything in the stream up to `upTo`; returns the entries that were let go. */
-  drop(stream: StreamName, upTo: Cursor): Entry[] {
+  /** Lets go of everything in the stream up to `upTo`, or to the end of a row of skipped records that reaches farther. */
+  drop(stream: StreamName, upTo: Cursor): { readonly entries: readonly Entry[]; readonly upTo: Cursor } {
     const slots = this.#slots(stream);
-    const cut = slots.findIndex((slot) => compareCursors(cursorOf(slot), upTo) > 0);
-    const dropped = slots
-      .splice(0, cut < 0 ? slots.length : cut)
-      .flatMap((slot) => ('entry' in slot ? slot.entry : []));
-    for (const entry of dropped) {
+    const cut = slots.findIndex(
+      (slot) => compareCursors('entry' in slot ? slot.entry.cursor : slot.skipped.first, upTo) > 0,
+    );
+    const dropped = slots.splice(0, cut < 0 ? slots.length : cut);
+    const last = dropped.at(-1);
+    const entries = dropped.flatMap((slot) => ('entry' in slot ? slot.entry : []));
+    for (const entry of entries) {
       this.#forget(entry);
       entry.effect = 'dropped';
     }
-    return dropped;
+    return { entries, upTo: last && compareCursors(cursorOf(last), upTo) > 0 ? cursorOf(last) : upTo };
   }
 
   #slots(stream: StreamName): Slot[] {

@@ -44,14 +44,17 @@ export function recordAt(rv: number, key: string, reason: string): JournalRecord
 
 /** A journal of one stream and one route, in arrays: what the real one must amount to, written as plainly as possible. */
 export class NaiveJournal {
-  readonly records: readonly JournalRecord[];
+  readonly records: JournalRecord[];
+  readonly #gaps: JournalRecord[] = [];
   cursor: Cursor = { epoch: 0, position: gapPositionOf(undefined) };
   counters: Counters = { read: 0, delivered: 0, filtered: 0, limited: 0, dead: 0, expired: 0 };
   parked: (Parked & { readonly id: number })[] = [];
+  /** Positions that a full journal has let go of. */
+  readonly expired = new Set<string>();
   #nextId = 1;
 
   constructor(records: readonly JournalRecord[]) {
-    this.records = records;
+    this.records = [...records];
   }
 
   after(position: Position, limit: number): readonly JournalRecord[] {
@@ -75,12 +78,32 @@ export class NaiveJournal {
     for (const parked of settlement.parked) this.parked.push({ ...parked, id: this.#nextId++ });
   }
 
+  /** Lets go of the oldest, and parks a gap that says so; returns how many records that adds to read. */
+  expire(upTo: Cursor): number {
+    const skipped = this.records.filter(
+      (record) => compareCursors(record, this.cursor) > 0 && compareCursors(record, upTo) <= 0,
+    );
+    const gone = this.pending.filter(({ stream, cursor }) => stream === STREAM && compareCursors(cursor, upTo) <= 0);
+    for (const { cursor } of [...skipped.map((cursor) => ({ cursor })), ...gone]) this.expired.add(cursor.position);
+    if (compareCursors(upTo, this.cursor) > 0) this.cursor = upTo;
+    this.parked = this.parked.filter((row) => !gone.includes(row));
+    const expired = this.counters.expired + skipped.length + gone.length;
+    this.counters = { ...this.counters, expired, read: this.counters.read + skipped.length + 1 };
+    const gap = { ...recordAt(1_000_000 + this.#nextId, 'gap', 'x'), stream: '_gaps' as StreamName };
+    this.#gaps.push(gap);
+    const { stream, epoch, position } = gap;
+    const why = { state: 'retry', reason: 'unavailable', detail: 'the journal was full', parkedAt: 0 } as const;
+    const place = { stream, cursor: { epoch, position }, destination: '', key: 'gap' };
+    this.parked.push({ ...why, ...place, id: this.#nextId++ });
+    return 1;
+  }
+
   rows(destination: string, key: string | undefined, after: number, limit: number): readonly ParkedMessage[] {
     return this.pending
       .filter((row) => row.destination === destination && (key === undefined || row.key === key) && row.id > after)
       .slice(0, limit)
       .map((row) => {
-        const record = this.records.find(({ position }) => position === row.cursor.position);
+        const record = [...this.records, ...this.#gaps].find(({ position }) => position === row.cursor.position);
         if (record === undefined) throw new Error('a parked message without its record');
         return { ...row, record };
       });

@@ -5,16 +5,17 @@ import { systemClock } from '../../src/clock.ts';
 import { Bell } from '../../src/delivery/bell.ts';
 import type { Entry } from '../../src/delivery/entry.ts';
 import { Ledger } from '../../src/delivery/ledger.ts';
+import type { Cursor } from '../../src/envelope/position.ts';
 import type { JournalRecord, RouteName } from '../../src/journal/record.ts';
 import type { Decision, Route } from '../../src/routing/route.ts';
-import { NaiveJournal, recordAt } from './naive-journal.ts';
+import { NaiveJournal, recordAt, STREAM } from './naive-journal.ts';
 
 export const PLACES = ['x', 'y'];
 
 /** A message, and what is to become of it: the place that it goes to, or why it arrives nowhere. */
 export interface Letter {
   readonly key: string;
-  readonly fate: 'x' | 'y' | 'filtered' | 'tooLarge' | 'poison';
+  readonly fate: 'x' | 'y' | 'filtered' | 'tooLarge' | 'refused' | 'poison';
 }
 
 /**
@@ -26,15 +27,20 @@ export class World {
   readonly arrived: { readonly place: string; readonly key: string; readonly sequence: string }[] = [];
   readonly places = new Map(PLACES.map((place) => [place, 'open']));
   breaks = 0;
+  /** The largest batch so far. */
+  widest = 0;
   #ledger: Ledger;
+  /** Rows of lanes that the journal has been asked for, and that come a round later. */
+  #asked: (() => void)[] = [];
+  #quota: Cursor | undefined;
   #generation = 0;
   #flying: (readonly Entry[])[] = [];
   #read = '';
-  readonly #letters: readonly Letter[];
+  #letters: number;
   readonly #ordered: boolean;
 
   constructor(letters: readonly Letter[], ordered: boolean) {
-    this.#letters = letters;
+    this.#letters = letters.length;
     this.#ordered = ordered;
     this.journal = new NaiveJournal(letters.map(({ key, fate }, i) => recordAt(i + 1, key, fate)));
     this.#ledger = this.#start();
@@ -61,6 +67,7 @@ export class World {
     for (const { destination, key, state } of this.journal.pending) {
       if (state !== 'dead') ledger.reopen(destination, key, state);
     }
+    this.#asked = [];
     this.#read = this.journal.cursor.position;
     this.#flying = [];
     return ledger;
@@ -88,10 +95,14 @@ export class World {
     }
     if (!this.#ledger.hasRoom) this.#ledger.relieve();
     const batch = this.#ledger.nextBatch(this.#flying.length);
+    this.widest = Math.max(this.widest, batch.length);
     if (batch.length > 0) this.#flying.push(batch);
     else this.#land();
-    this.#commit();
-    if (!this.#ledger.stopped) this.#loadLanes();
+    const asked = this.#asked.splice(0);
+    for (const load of asked) load();
+    if (asked.length > 0 || this.#commit()) return;
+    if (this.#quota) this.#expire(this.#quota);
+    this.#askLanes();
   }
 
   #land(): void {
@@ -116,32 +127,62 @@ export class World {
     if (message.attributes.reason === 'tooLarge') return reject('adapter');
     const place = this.places.get(destination);
     if (place === 'missing') return { kind: 'held', reason: 'no-such-destination', detail: '' };
-    if (place === 'throttled') return { kind: 'retry', reason: 'throttled', detail: '' };
-    if (place === 'rejecting') return reject('broker');
+    if (place === 'throttled') return { kind: 'retry', reason: 'throttled', detail: '', afterMs: 3_000 };
+    if (place === 'rejecting' || message.attributes.reason === 'refused') return reject('broker');
     this.arrived.push({ place: destination, key, sequence: message.attributes.sequence });
     return { kind: 'delivered', receipt: {} };
   }
 
-  #commit(): void {
+  #commit(): boolean {
     const ready = this.#ledger.settlement();
-    if (ready === undefined) return;
+    if (ready === undefined) return false;
     this.journal.settle(ready.settlement);
     ready.committed();
+    this.#balance();
+    return true;
+  }
+
+  #balance(): void {
     const { read, delivered, filtered, limited, dead, expired } = this.journal.counters;
     expect(read).toBe(delivered + filtered + limited + dead + expired + this.journal.pending.length);
   }
 
-  #loadLanes(): void {
+  /** The journal is full: the oldest so many records, of those that may be read, have to go. */
+  full(records: number): void {
+    const last = this.journal.records.slice(0, records).at(-1);
+    this.#quota = last && { epoch: last.epoch, position: last.position };
+  }
+
+  #expire(asked: Cursor): void {
+    this.#quota = undefined;
+    const upTo = this.#ledger.drop(STREAM, asked);
+    this.#letters += this.journal.expire(upTo);
+    if (this.#read < upTo.position) this.#read = upTo.position;
+    for (const { destination, key, state } of this.journal.pending) {
+      if (state !== 'dead') this.#ledger.reopen(destination, key, state);
+    }
+    this.#balance();
+  }
+
+  /** Letters that come later. */
+  send(letters: readonly Letter[]): void {
+    const from = this.journal.records.length;
+    for (const [i, { key, fate }] of letters.entries()) this.journal.records.push(recordAt(from + i + 1, key, fate));
+    this.#letters += letters.length;
+  }
+
+  #askLanes(): void {
     for (const lane of this.#ledger.lanes) {
       const wanted = lane.wants(systemClock.steady());
       if (wanted === 0) continue;
       const rows = this.journal.rows(lane.destination, lane.key, lane.after, wanted);
-      this.#ledger.load(lane, rows);
+      const { round } = lane;
+      this.#asked.push(() => this.#ledger.load(lane, rows, round));
     }
   }
 
   get done(): boolean {
-    return this.journal.counters.read === this.#letters.length && this.journal.pending.length === 0;
+    return this.journal.counters.read === this.#letters && this.journal.pending.length === 0;
   }
 
   heal(): void {
@@ -149,6 +190,8 @@ export class World {
     for (const place of PLACES) this.places.set(place, 'open');
     for (let round = 0; round < 5_000 && !this.done; round += 1) {
       this.work();
+      // What the broker refuses is believed to be at fault only while others pass.
+      if (round % 200 === 199) this.send(PLACES.map((place) => ({ key: `news ${round}`, fate: place as 'x' })));
       if (round % 10 === 0) vi.advanceTimersByTime(1_000);
     }
   }
