@@ -23,7 +23,16 @@ export interface RunOptions {
   readonly logLevel: string;
 }
 
-export async function run(options: RunOptions, terminal: Terminal, { stop, kill }: StopSignals): Promise<void> {
+/** Whoever stops it while it still waits, for the journal or for credentials, has asked for just that: no failure. */
+export async function run(options: RunOptions, terminal: Terminal, signals: StopSignals): Promise<void> {
+  try {
+    await runUntil(signals, options, terminal);
+  } catch (error) {
+    if (!signals.stop.aborted || !causedBy(error, signals.stop.reason)) throw error;
+  }
+}
+
+async function runUntil({ stop, kill }: StopSignals, options: RunOptions, terminal: Terminal): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const { config, cluster } =
     options.file === undefined ? await ambient(options, stack, stop) : await fromFile(options.file, stop);
@@ -91,6 +100,10 @@ async function clusterOf(config: Config, signal: AbortSignal): Promise<Cluster> 
     if (!(error instanceof NoClusterError)) throw error;
     throw new Exit(EXIT.noCluster, `${error.message}\nTo see it work without one: kube-fanout demo`, { cause: error });
   }
+}
+
+function causedBy(error: unknown, reason: unknown): boolean {
+  return error === reason || (error instanceof Error && error.cause !== undefined && causedBy(error.cause, reason));
 }
 
 function message(error: unknown): string {
