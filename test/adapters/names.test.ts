@@ -19,11 +19,14 @@ function unescaped(part: string): string {
   return Buffer.from(bytes, 'hex').toString('hex');
 }
 
+/** Properties take their time on a busy machine. */
+const PATIENCE = { timeout: 30_000 };
+
 describe.for([
   { name: 'MQTT topic', rules: mqttTopic, separator: '/', wildcards: /[+#]/ },
   { name: 'NATS subject', rules: natsSubject, separator: '.', wildcards: /[*>]/ },
 ])('an escaped part of an $name', ({ rules, separator, wildcards }) => {
-  test('is never empty, is legal wherever it stands, and adds no level and no wildcard', () => {
+  test('is never empty, is legal wherever it stands, and adds no level and no wildcard', PATIENCE, () => {
     fc.assert(
       fc.property(hostile, (value) => {
         const part = rules.escape(value);
@@ -37,7 +40,7 @@ describe.for([
     );
   });
 
-  test('is another one for another value, but that an empty value becomes _', () => {
+  test('is another one for another value, but that an empty value becomes _', PATIENCE, () => {
     fc.assert(
       fc.property(hostile, hostile, (one, other) => {
         fc.pre(one !== '' && other !== '');
@@ -49,7 +52,7 @@ describe.for([
     expect(rules.escape('\ud800')).not.toBe(rules.escape('\ufffd'));
   });
 
-  test('can be read back by anybody who knows percent-encoding', () => {
+  test('can be read back by anybody who knows percent-encoding', PATIENCE, () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), (value) => {
         expect(unescaped(rules.escape(value))).toBe(Buffer.from(value).toString('hex'));
