@@ -36,8 +36,8 @@ export function booksOf(route: string, { truth, seen, dead = NONE, lost = NONE }
   return {
     route,
     revisions: written.size,
-    delivered: ids.size,
-    dead: dead.size,
+    delivered: [...ids].filter((id) => written.has(id)).length,
+    dead: [...dead].filter((id) => written.has(id)).length,
     unrecoverable: undelivered.filter((id) => lost.has(id)).length,
     missing: undelivered.filter((id) => !lost.has(id)),
     repeated: events.length - ids.size,
