@@ -82,7 +82,7 @@ export class Connection {
   async #open(signal: AbortSignal): Promise<Guard | undefined> {
     let guard: Guard | undefined;
     try {
-      guard = new Guard(await this.#create(), this.#deadlines);
+      guard = await Guard.make(this.#create, signal, this.#deadlines);
       await guard.connect(signal);
       return guard;
     } catch (error) {

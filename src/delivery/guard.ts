@@ -33,6 +33,17 @@ export class Guard {
     this.#deadlines = deadlines;
   }
 
+  /** Around a new adapter; one that comes when nobody waits for it any more is closed. */
+  static async make(create: () => Promise<Adapter>, signal: AbortSignal, deadlines = DEADLINES): Promise<Guard> {
+    const coming = create();
+    try {
+      return new Guard(await within(deadlines.connectMs, signal, 'the client was not ready', () => coming), deadlines);
+    } catch (error) {
+      coming.then((adapter) => adapter.close()).catch(() => {});
+      throw error;
+    }
+  }
+
   async connect(signal: AbortSignal): Promise<void> {
     if (this.#state !== 'new') throw new Error('connect is called once');
     await within(this.#deadlines.connectMs, signal, 'the broker did not accept the connection', (s) =>

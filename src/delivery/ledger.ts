@@ -180,12 +180,13 @@ export class Ledger {
   }
 
   #lost(batch: readonly Entry[], generation: number): void {
-    const guilty = this.#pace.lost(batch, generation);
+    const inHand = batch.filter(({ effect }) => effect === undefined);
+    const guilty = this.#pace.lost(inHand, generation);
     if (guilty) {
       const detail = `the connection broke each of the ${guilty.breaks} times that this message was sent alone`;
       this.#end(guilty, { state: 'dead', reason: 'breaks-connection', detail });
     }
-    for (const { key, breaks, effect } of batch) {
+    for (const { key, breaks, effect } of inHand) {
       if (effect === undefined && breaks > 0) this.#queues.backOff(key, 1_000 * breaks);
     }
   }

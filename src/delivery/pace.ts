@@ -74,6 +74,7 @@ export class Pace {
 
   /** The connection of that generation broke under the batch; returns the message that is to blame, if it is known. */
   lost(batch: readonly Entry[], generation: number): Entry | undefined {
+    if (batch.length === 0) return undefined;
     const suspect = batch.length === 1 && this.#alone ? batch[0] : undefined;
     if (generation !== this.#generation) {
       this.#generation = generation;

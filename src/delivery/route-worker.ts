@@ -55,6 +55,8 @@ export class RouteWorker {
   readonly #connection: Connection;
   /** How far `fill` has read. */
   readonly #read = new Map<StreamName, Cursor>();
+  /** The stream that `fill` has read last: the next one has its turn first, or a long one would starve the others. */
+  #turn: StreamName | undefined;
   readonly #quotas: { readonly stream: StreamName; readonly upTo: Cursor }[] = [];
   #underWay = 0;
 
@@ -133,7 +135,9 @@ export class RouteWorker {
   async #readOn(stop: AbortSignal): Promise<boolean> {
     const { journal } = this.#options;
     let found = false;
-    for (const { stream } of await journal.streams()) {
+    const streams = await journal.streams();
+    const next = streams.findIndex(({ stream }) => stream === this.#turn) + 1;
+    for (const { stream } of [...streams.slice(next), ...streams.slice(0, next)]) {
       if (stop.aborted || !this.#ledger.hasRoom) break;
       const after = this.#read.get(stream) ?? ORIGIN;
       const records = await journal.read(stream, after, PAGE);
@@ -142,6 +146,7 @@ export class RouteWorker {
       for (const record of records) this.#ledger.admit(record);
       const last = records.at(-1);
       if (last) this.#read.set(stream, { epoch: last.epoch, position: last.position });
+      this.#turn = stream;
       found = true;
     }
     return found;
@@ -207,12 +212,19 @@ export class RouteWorker {
     this.#bell.ring();
   }
 
-  /** Brings parked messages back into the queues, and closes the lanes that hold none any more. */
+  /**
+   * Brings parked messages back into the queues, and closes the lanes that hold none any more. All lanes together hold no
+   * more in memory than a window.
+   */
   async #loadLanes(): Promise<boolean> {
-    const { route, journal, clock } = this.#options;
+    const { route, journal, clock, window = WINDOW } = this.#options;
     if (this.#connection.state.kind !== 'up') return false;
     let loaded = false;
+    const inHand = [...this.#ledger.lanes].flatMap((lane) => [...lane.loaded]);
+    let records = inHand.length;
+    let bytes = inHand.reduce((sum, entry) => sum + entry.bytes, 0);
     for (const lane of this.#ledger.lanes) {
+      if (records >= window.records || bytes >= window.bytes) break;
       const wanted = lane.wants(clock.steady());
       if (wanted === 0) continue;
       const of = { destination: lane.destination, after: lane.after, ...(lane.key !== undefined && { key: lane.key }) };
@@ -220,6 +232,8 @@ export class RouteWorker {
       const rows = await journal.parked(route.name, of, wanted);
       this.#ledger.load(lane, rows, round);
       if (rows.length > 0) loaded = true;
+      records += rows.length;
+      for (const { record } of rows) bytes += record.data.byteLength;
     }
     return loaded;
   }

@@ -6,7 +6,7 @@ import { Bell } from '../../src/delivery/bell.ts';
 import type { Entry } from '../../src/delivery/entry.ts';
 import { Ledger } from '../../src/delivery/ledger.ts';
 import type { RouteName } from '../../src/journal/record.ts';
-import { NaiveJournal, recordAt } from './naive-journal.ts';
+import { NaiveJournal, recordAt, STREAM } from './naive-journal.ts';
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
@@ -196,4 +196,16 @@ test('a message that the broker refuses becomes a dead letter, and does not hold
     if (round % 50 === 0) desk.admit([`later${round}`, 'x']);
   }
   expect(desk.journal.counters).toMatchObject({ read: 221, delivered: 220, dead: 1 });
+});
+
+test('a message under way that a full journal has let go of is not blamed for the connection that breaks with it', () => {
+  const desk = new Desk();
+  desk.admit(['a', 'x']);
+  for (let generation = 0; generation < 4; generation += 1) {
+    const batch = desk.ledger.nextBatch(0);
+    if (generation === 3) desk.ledger.drop(STREAM, { epoch: 0, position: recordAt(1, '', '').position });
+    desk.land(batch, undefined, generation);
+  }
+  desk.admit(['b', 'x'], ['c', 'x'], ['d', 'x'], ['e', 'x']);
+  expect(desk.send(DELIVERED).length + desk.send(DELIVERED).length).toBe(4);
 });
