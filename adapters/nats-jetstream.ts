@@ -2,11 +2,13 @@ import {
   JetStreamApiCodes,
   JetStreamApiError,
   type JetStreamClient,
+  JetStreamError,
   type JetStreamManager,
   jetstream,
   jetstreamManager,
 } from '@nats-io/jetstream';
 import { NoRespondersError, PermissionViolationError, TimeoutError } from '@nats-io/transport-node';
+import { z } from 'zod';
 import {
   type Adapter,
   ConnectionLost,
@@ -23,6 +25,9 @@ import { networkProblem } from './network-problem.ts';
 
 const PUBLISH_TIMEOUT_MS = 10_000;
 const LOOKUP_TIMEOUT_MS = 5_000;
+
+/** The SDK hands over whatever JSON came. */
+const pubAck = z.object({ stream: z.string().min(1), seq: z.int().positive(), duplicate: z.boolean() });
 
 interface Sdk {
   readonly client: JetStreamClient;
@@ -76,8 +81,9 @@ export class JetStreamAdapter implements Adapter {
     const bytes = payloadBytes({ headers, body });
     if (bytes > this.#link.maxPayload) return tooLarge(bytes, this.#link.maxPayload);
     try {
-      const ack = await this.#connected.client.publish(destination, body, { headers: natsHeaders(headers) });
-      return { kind: 'delivered', receipt: { stream: ack.stream, seq: ack.seq, duplicate: ack.duplicate } };
+      const answer = await this.#connected.client.publish(destination, body, { headers: natsHeaders(headers) });
+      const { stream, seq, duplicate } = pubAck.parse(answer);
+      return { kind: 'delivered', receipt: { stream, seq, duplicate } };
     } catch (error) {
       return this.#verdict(error, destination);
     }
@@ -90,6 +96,10 @@ export class JetStreamAdapter implements Adapter {
     if (root instanceof TimeoutError)
       return retry('timeout')(`JetStream gave no answer for subject ${subject} in time.`);
     if (root instanceof NoRespondersError) return this.#unanswered(subject);
+    // Whoever subscribes to the subject may answer before JetStream does, in JSON or not.
+    if (root instanceof z.ZodError || root instanceof SyntaxError || root instanceof JetStreamError) {
+      return held('no-such-destination')(`What answers for subject ${subject} is not JetStream: no PubAck came.`);
+    }
     throw new ConnectionLost(`A publish to NATS failed: ${networkProblem(root)}.`, { cause: error });
   }
 

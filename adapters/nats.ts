@@ -14,6 +14,7 @@
  *   | what the server says                                      | outcome                   |
  *   | PubAck                                                    | delivered                 |
  *   | nobody answers (503), and no stream takes the subject     | held, no-such-destination |
+ *   | something that is no PubAck, from another subscriber      | held, no-such-destination |
  *   | nobody answers (503), but a stream does, or no JetStream  | retry, unavailable        |
  *   | 10035, 10039 account without JetStream                    | held, not-authorized      |
  *   | 10077 not stored, 10109 sealed, 10002, 10023, 10028, 10047 resources | held, destination-full |

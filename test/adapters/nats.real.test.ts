@@ -102,6 +102,19 @@ function cases({ address, program }: NatsBackend): void {
     expect(await publish(adapter, one)).toMatchObject({ kind: 'delivered', receipt: { stream: name, seq: 1 } });
   });
 
+  test.for(['{"stream":"","seq":1}', '{"ok":true}', '{}', 'thanks', ''])(
+    'an answer that is no PubAck (%j) is not taken for one',
+    async (answer) => {
+      await using adapter = await open(broker);
+      await using wire = await NatsWire.connect(address);
+      const destination = `service.${randomUUID()}`;
+      await wire.subscribe(destination, ({ reply = '' }) => wire.publish(reply, answer));
+      const outcome = await publish(adapter, message({ destination }));
+      expect(outcome).toMatchObject({ kind: 'held', reason: 'no-such-destination' });
+      expect(outcome).toHaveProperty('detail', expect.stringContaining(destination));
+    },
+  );
+
   test('a whole batch for a missing stream asks JetStream once', async () => {
     await using adapter = await open(broker);
     await using wire = await NatsWire.connect(address);

@@ -7,6 +7,8 @@ interface WireMessage {
   /** The header block as it came, or empty. */
   readonly headers: string;
   readonly body: Buffer;
+  /** Where the sender wants an answer. */
+  readonly reply: string | undefined;
 }
 
 type Listener = (message: WireMessage) => void;
@@ -49,13 +51,16 @@ export class NatsWire implements AsyncDisposable {
     await this.#roundTrip();
   }
 
+  publish(subject: string, body: string, reply = ''): void {
+    this.#socket.write(`PUB ${subject} ${reply} ${Buffer.byteLength(body)}\r\n${body}\r\n`);
+  }
+
   /** Asks JetStream: https://docs.nats.io/reference/reference-protocols/nats_api_reference */
   async jetStream<Answer>(api: string, question: object): Promise<Answer> {
     const inbox = `_INBOX.${crypto.randomUUID()}`;
     const { promise, resolve } = Promise.withResolvers<WireMessage>();
     await this.subscribe(inbox, resolve);
-    const body = JSON.stringify(question);
-    this.#socket.write(`PUB $JS.API.${api} ${inbox} ${Buffer.byteLength(body)}\r\n${body}\r\n`);
+    this.publish(`$JS.API.${api}`, JSON.stringify(question), inbox);
     const answer = await promise;
     const { error, ...rest } = JSON.parse(answer.body.toString() || '{"error":{"description":"no responders"}}');
     if (error) throw new Error(`${api}: ${error.description}`);
@@ -97,7 +102,8 @@ export class NatsWire implements AsyncDisposable {
     if (verb !== 'MSG' && verb !== 'HMSG') return;
     const headerBytes = verb === 'HMSG' ? Number(words.at(-2)) : 0;
     const headers = payload.subarray(0, headerBytes).toString();
-    this.#listeners.get(words[1] ?? '')?.({ headers, body: payload.subarray(headerBytes) });
+    const reply = words.length > (verb === 'HMSG' ? 4 : 3) ? words[2] : undefined;
+    this.#listeners.get(words[1] ?? '')?.({ headers, body: payload.subarray(headerBytes), reply });
   }
 }
 
