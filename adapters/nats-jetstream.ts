@@ -129,8 +129,10 @@ export class JetStreamAdapter implements Adapter {
         return retry('unavailable')(`JetStream does not answer for subject ${subject}: it starts, or is not enabled.`);
       }
       if (root instanceof JetStreamApiError && root.code === JetStreamApiCodes.StreamNotFound) {
-        const detail = `No stream takes subject ${subject}. Add one: nats stream add --subjects '${subject}' NAME`;
-        return held('no-such-destination')(detail);
+        // Not as a command to paste: whoever may write an Event may have written parts of the subject.
+        return held('no-such-destination')(
+          `No stream takes subject ${subject}: add one, or add it to a stream's subjects.`,
+        );
       }
       return this.#verdict(error, subject);
     }

@@ -91,7 +91,7 @@ function cases({ address, program }: NatsBackend): void {
     const one = message({ destination: `late.${name}` });
     const outcome = await publish(adapter, one);
     expect(outcome).toMatchObject({ kind: 'held', reason: 'no-such-destination' });
-    expect(outcome).toHaveProperty('detail', expect.stringContaining(`nats stream add --subjects 'late.${name}'`));
+    expect(outcome).toHaveProperty('detail', expect.stringContaining(`No stream takes subject late.${name}: add one`));
     await using wire = await NatsWire.connect(address);
     await wire.jetStream(`STREAM.CREATE.${name}`, {
       name,
