@@ -15,7 +15,7 @@ import { Window, type WindowLimit } from './window.ts';
 
 const BATCH_BYTES = 4 * 1024 * 1024;
 /** So many lanes opened with nothing delivered in between: the route stops instead of parking everything. */
-const LANES_BEFORE_STOP = 1024;
+const LANES_BEFORE_STOP = 128;
 
 export interface LedgerOptions {
   readonly route: Route;
@@ -123,11 +123,7 @@ export class Ledger {
   /** The window is full: what keeps failing gives its place to others. */
   relieve(): void {
     if (this.#pace.stopped) return;
-    const verdict: Verdict = {
-      state: 'retry',
-      reason: 'unavailable',
-      detail: 'kept failing while the window was full',
-    };
+    const verdict: Verdict = { state: 'retry', reason: 'unavailable', detail: 'failed while the window was full' };
     for (const entry of this.#queues.backingOff()) {
       const patient = entry.parked !== undefined || entry.breaks > 0 || entry.failures === 0;
       if (!patient) this.#park(entry, entry.key, { verdict, waitMs: 0 });
@@ -161,10 +157,7 @@ export class Ledger {
     if (rows.length > 0) bell.ring();
   }
 
-  /**
-   * Lets go of everything up to `upTo`, and of all that was loaded from lanes; late outcomes change nothing then. Returns
-   * how far it went: filtered records in a row are let go of together, or some of them would be counted twice.
-   */
+  /** Lets go of all up to `upTo` and of what lanes have loaded; late outcomes change nothing. Returns how far it went. */
   drop(stream: StreamName, upTo: Cursor): Cursor {
     const dropped = this.#window.drop(stream, upTo);
     for (const entry of dropped.entries) this.#pace.settled(entry);
@@ -212,6 +205,8 @@ export class Ledger {
         break;
       case 'again':
         this.#queues.backOff(entry.key, ruling.waitMs);
+        // The probe of a stopped route has failed: the next one is not due at once.
+        if (this.#pace.stopped) this.#stop(this.#pace.stopped);
         break;
       case 'park':
         this.#park(entry, entry.key, ruling);
@@ -249,7 +244,7 @@ export class Ledger {
     if (whole || this.#lanes.inARow >= LANES_BEFORE_STOP) {
       if (!this.#pace.stopped)
         log.error({ destination, ...verdict }, 'nothing gets through: the route waits and probes');
-      bell.ringIn(this.#pace.stop(verdict, clock.steady()));
+      this.#stop(verdict);
       return;
     }
     const lane = this.#lanes.open(destination, key, verdict);
@@ -260,6 +255,10 @@ export class Ledger {
       if (waiting.parked !== undefined) this.#letGo(waiting);
       else if (waiting !== entry) this.#end(waiting, lane.behind);
     }
+  }
+
+  #stop(verdict: Verdict): void {
+    this.#options.bell.ringIn(this.#pace.stop(verdict, this.#options.clock.steady()));
   }
 
   /** A parked message that is not tried any more for now: the journal has it. */

@@ -209,3 +209,16 @@ test('a message under way that a full journal has let go of is not blamed for th
   desk.admit(['b', 'x'], ['c', 'x'], ['d', 'x'], ['e', 'x']);
   expect(desk.send(DELIVERED).length + desk.send(DELIVERED).length).toBe(4);
 });
+
+test('a route that stopped because everything is throttled probes now and then, not as fast as the broker answers', () => {
+  const desk = new Desk();
+  desk.admit(...Array.from({ length: 300 }, (_, i) => [`k${i}`, 'x'] as const));
+  const throttled: Outcome = { kind: 'retry', reason: 'throttled', detail: '' };
+  for (let round = 0; round < 200; round += 1) desk.send(throttled);
+  desk.ledger.relieve();
+  expect(desk.ledger.stopped).toBeDefined();
+  vi.advanceTimersByTime(15_000);
+  let probes = 0;
+  for (let round = 0; round < 100; round += 1) probes += desk.send(throttled).length;
+  expect(probes).toBe(1);
+});
