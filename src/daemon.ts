@@ -69,7 +69,7 @@ export async function startDaemon(options: DaemonOptions, stop: AbortSignal, kil
     failed.abort(error);
     throw error;
   };
-  const parts = [source.run(stopping), ...[...routes.values()].map((route) => route.run(stopping, killing))];
+  const parts = [...[...routes.values()].map((route) => route.run(stopping, killing)), source.run(stopping)];
   const owned = stack.move();
   const ended = Promise.allSettled(parts.map((part) => part.catch(fail))).then(async (results) => {
     await owned.disposeAsync();
@@ -109,8 +109,9 @@ function routeOf(config: RouteConfig, { options, journal, served }: Wiring): Run
   const log = options.log.child({ route: config.name, broker: config.broker });
   const inside = served.get(config.broker);
   const context = { clientId: `kube-fanout-${options.config.cluster}-${config.name}`, log };
+  const route = compileRoute(config, type);
   const worker = new RouteWorker({
-    route: compileRoute(config, type),
+    route,
     capabilities: type.capabilities,
     create: () => type.create(inside?.options ?? own, config.options, context),
     journal,
@@ -121,6 +122,9 @@ function routeOf(config: RouteConfig, { options, journal, served }: Wiring): Run
     broker: config.broker,
     worker,
     async run(stop, kill) {
+      // The journal keeps what a route has not had yet, so it must know of one that still waits for its first subscriber.
+      const { startFrom, atQuota } = route;
+      if (inside) await journal.openRoute(route.name, { startFrom, atQuota });
       await inside?.ready(stop);
       await worker.run(stop, kill);
     },
