@@ -5,6 +5,9 @@ import { createServer } from 'node:net';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** As its image starts it, see deploy/Dockerfile. */
+const NURSERY = ['--max-semi-space-size=4'];
+
 /** The daemon's own grace, and a little more. */
 const END_MS = 15_000;
 
@@ -28,7 +31,11 @@ export async function startDemoDaemon(at: {
   await using output = await open(log, 'a');
   const main = fileURLToPath(import.meta.resolve(`./main${extname(import.meta.filename)}`));
   const stdio = ['ignore', output.fd, output.fd, 'ipc'] as const;
-  const child: ChildProcess = fork(main, ['run', '-c', config], { stdio: [...stdio], detached: true });
+  const child: ChildProcess = fork(main, ['run', '-c', config], {
+    execArgv: NURSERY,
+    stdio: [...stdio],
+    detached: true,
+  });
   const died = new AbortController();
   child.once('exit', () => died.abort());
   return {

@@ -25,7 +25,9 @@ export class WorkerLink {
     this.#onFailure = onFailure;
     // tsc rewrites the endings of imports, but not this one.
     const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-    this.#worker = new Worker(new URL(file, import.meta.url), { name: 'journal' });
+    // What passes through here lives for a commit: a larger nursery would only hold more of it before it is collected.
+    const resourceLimits = { maxYoungGenerationSizeMb: 8 };
+    this.#worker = new Worker(new URL(file, import.meta.url), { name: 'journal', resourceLimits });
     this.#worker.on('message', (reply: Reply) => this.#answered(reply, path));
     this.#worker.on('error', (error) => this.#fail(new JournalFailed(`the journal ${path}: ${meaningOf(error)}`)));
     this.#worker.on('exit', () => {

@@ -17,7 +17,9 @@ test('the image has the Node that the tests run on, unless a build argument says
 
 test('the image runs the packaged command as a numeric user that is not root', () => {
   expect(instructions('USER')).toEqual(['65532:65532']);
-  expect(instructions('ENTRYPOINT')).toEqual([`["node", "/app/${packageJson.bin['kube-fanout'].slice(2)}"]`]);
+  expect(instructions('ENTRYPOINT')).toEqual([
+    `["node", "--max-semi-space-size=4", "/app/${packageJson.bin['kube-fanout'].slice(2)}"]`,
+  ]);
 });
 
 test('the last stage holds production dependencies only', () => {
