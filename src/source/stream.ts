@@ -1,12 +1,13 @@
 /** One stream: asks the API server what the step function wants to know, and appends to the journal what it decides. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { StreamName } from '../envelope/position.ts';
+import { ALL_NAMESPACES, type StreamName } from '../envelope/position.ts';
 import type { Journal } from '../journal/port.ts';
 import type { Appended, NewRecord, StreamState } from '../journal/record.ts';
 import { ApiError, UnorderedError } from './api-error.ts';
 import { AppendQueue } from './append-queue.ts';
 import type { Backlog } from './backlog.ts';
+import type { Cluster } from './cluster.ts';
 import type { Limits } from './limits.ts';
 import { PageReader, type PageReaderParts } from './page-reader.ts';
 import { Slot } from './slot.ts';
@@ -16,6 +17,7 @@ import { begin, step } from './step.ts';
 import { WatchReader } from './watch-reader.ts';
 
 export interface StreamParts extends Pick<PageReaderParts, 'api' | 'envelope'> {
+  readonly cluster: Pick<Cluster, 'name' | 'server'>;
   readonly journal: Pick<Journal, 'append'>;
   readonly backlog: Backlog;
   readonly gap: (gap: GapFound & { readonly stream: StreamName }) => NewRecord;
@@ -54,6 +56,8 @@ class StreamLoop {
   #state: SourceState | undefined;
   readonly #pages: PageReader;
   readonly #watches: WatchReader;
+  /** That there is a watch is said once. */
+  #watching = false;
   #troubles: { watch?: string | undefined; paging?: string | undefined } = {};
 
   constructor(parts: StreamParts, { stream: start, status }: StreamStart, signal: AbortSignal) {
@@ -177,6 +181,14 @@ class StreamLoop {
   #opened(): void {
     this.#well('watch');
     this.#status.up = true;
+    if (this.#watching) return;
+    this.#watching = true;
+    const { stream } = this.#status;
+    const what = stream === ALL_NAMESPACES ? 'all namespaces' : `the namespace ${stream}`;
+    this.#parts.log.info(
+      { stream },
+      `watching ${what} of ${this.#parts.cluster.name ?? this.#parts.cluster.server.host}`,
+    );
   }
 
   async #room(signal: AbortSignal): Promise<Input> {

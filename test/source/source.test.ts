@@ -118,6 +118,15 @@ describe('a history that is gone', () => {
 });
 
 describe('a connection', () => {
+  it('that stands is announced once, by what it watches', async () => {
+    await using simulator = await startSimulator();
+    await using source = await watching(simulator, new MemoryJournal());
+    simulator.faults.closeWatches();
+    await source.until('another watch', () => source.status.counters.watches > 1 && source.status.up);
+    const announced = source.logged.filter(({ msg }) => msg.startsWith('watching'));
+    expect(announced.map(({ msg }) => msg)).toEqual([`watching all namespaces of ${new URL(simulator.address).host}`]);
+  });
+
   it('that breaks at any byte loses nothing', async () => {
     await using simulator = await startSimulator();
     await using source = await watching(simulator, new MemoryJournal(), { limits: { ...QUICK, atOnceMs: 0 } });
