@@ -46,19 +46,17 @@ async function runUntil({ stop, kill }: StopSignals, options: RunOptions, termin
   for (const [name, { address }] of daemon.served) {
     terminal.say(`Broker ${name}: ${address}   try: mosquitto_sub -h 127.0.0.1 -p ${new URL(address).port} -t '#' -v`);
   }
-  const watching = new AbortController();
-  const status = keepStatusLine(daemon, terminal, watching.signal);
+  using _status = keepStatusLine(daemon, terminal);
   try {
     await daemon.ended;
   } catch (error) {
     throw new Exit(EXIT.cannotRun, `The journal failed, so nothing more can be promised: ${message(error)}`, {
       cause: error,
     });
-  } finally {
-    watching.abort();
-    await status;
   }
-  log.info('stopped; what is not delivered yet waits in the journal');
+  const rest =
+    options.file === undefined ? 'the journal goes with it' : 'what is not delivered yet waits in the journal';
+  log.info(`stopped; ${rest}`);
 }
 
 async function start(options: Parameters<typeof startDaemon>[0], { stop, kill }: StopSignals): Promise<Daemon> {
@@ -97,8 +95,8 @@ async function clusterOf(config: Config, signal: AbortSignal): Promise<Cluster> 
   try {
     return await findCluster(config.source.cluster, signal);
   } catch (error) {
-    if (!(error instanceof NoClusterError)) throw error;
-    throw new Exit(EXIT.noCluster, `${error.message}\nTo see it work without one: kube-fanout demo`, { cause: error });
+    const hint = error instanceof NoClusterError ? '\nTo see it work without one: kube-fanout demo' : '';
+    throw new Exit(EXIT.noCluster, message(error) + hint, { cause: error });
   }
 }
 
