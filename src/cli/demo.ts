@@ -23,26 +23,31 @@ export interface DemoOptions {
   readonly json: boolean;
 }
 
-const START_MS = 20_000;
+/** How long the daemon may take to serve MQTT; one that dies is noticed at once. */
+const START_MS = 60_000;
 /** How long what is under way at the end may take to arrive. */
 const DRAIN_MS = 30_000;
 const STORY = ['deploy', 'image-pull', 'crashloop', 'oom', 'node-lost'];
 
-export async function demo(options: DemoOptions, terminal: Terminal, { stop }: StopSignals): Promise<ExitCode> {
+export async function demo(options: DemoOptions, terminal: Terminal, signals: StopSignals): Promise<ExitCode> {
+  const stop = AbortSignal.any([signals.stop, readerGone()]);
   await using stack = new AsyncDisposableStack();
   const { path: directory } = stack.use(await mkdtempDisposable(join(tmpdir(), 'kube-fanout-demo-')));
   const simulator = stack.use(await startSimulator());
   const port = await freePort(options.port);
   const daemon = stack.use(await startDemoDaemon({ directory, server: simulator.address, port }));
-  if (!options.json) introduce(terminal, simulator, port);
+  if (!options.json) introduce(terminal, { simulator, port, wanted: options.port });
   const score = new Scoreboard();
   const onEvent = (event: SubscribedEvent, topic: string) => {
     score.arrived(event, performance.timeOrigin + performance.now());
     if (!options.json) process.stdout.write(`${lineOf(event, topic)}\n`);
   };
   const ready = AbortSignal.any([stop, daemon.died, AbortSignal.timeout(START_MS)]);
-  stack.use(await subscribe({ port, onEvent }, ready).catch(async (error) => failed(daemon, error)));
-
+  const subscriber = await subscribe({ port, onEvent }, ready).catch(async (error) => {
+    if (!stop.aborted) await failed(daemon, error);
+  });
+  if (subscriber === undefined) return EXIT.ok;
+  stack.use(subscriber);
   await emit(simulator, options, AbortSignal.any([stop, daemon.died]));
   await complete(simulator, score, daemon.died);
   if (daemon.died.aborted) await failed(daemon, new Error('the daemon has ended'));
@@ -50,6 +55,13 @@ export async function demo(options: DemoOptions, terminal: Terminal, { stop }: S
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   else terminal.say(`\n${sentence(result)}`);
   return result.missing === 0 && result.outOfOrder === 0 ? EXIT.ok : EXIT.failed;
+}
+
+/** Aborts when nobody reads standard output any more, such as `head` that has had its lines: that is an end as asked. */
+function readerGone(): AbortSignal {
+  const gone = new AbortController();
+  process.stdout.on('error', () => gone.abort());
+  return gone.signal;
 }
 
 async function failed(daemon: DemoDaemon, error: Error): Promise<never> {
@@ -76,7 +88,11 @@ async function complete(simulator: Simulator, score: Scoreboard, died: AbortSign
   while (score.delivered < simulator.emitted.count && Date.now() < deadline && !died.aborted) await wait(20);
 }
 
-function introduce(terminal: Terminal, simulator: Simulator, port: number): void {
+function introduce(
+  terminal: Terminal,
+  { simulator, port, wanted }: { simulator: Simulator; port: number; wanted: number },
+): void {
+  if (port !== wanted && wanted !== 0) terminal.say(`Port ${wanted} is taken: the broker listens on ${port} instead.`);
   terminal.say(`A simulated cluster  →  kube-fanout  →  an MQTT broker on this machine  →  this terminal
 
   Subscribe from another one:  mosquitto_sub -h 127.0.0.1 -p ${port} -t 'k8s/#' -v

@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { EXIT, Exit, type ExitCode } from './exit-codes.ts';
 import { stopSignals } from './stop-signals.ts';
 import { Terminal } from './terminal.ts';
@@ -41,7 +41,7 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
     .description('watch a cluster and publish its Events, until Ctrl-C')
     .option('-c, --config <file>', 'routing config; without one, MQTT on 127.0.0.1 and this terminal')
     .option('--port <port>', 'where the embedded MQTT broker listens, without a config', portNumber, 1883)
-    .option('--log-level <level>', 'debug, info, warn, error or silent', 'info')
+    .addOption(new Option('--log-level <level>', 'how much is logged').choices(LEVELS).default('info'))
     .action(async (options) => {
       const { run } = await import('./run.ts');
       await run({ file: options.config, port: options.port, logLevel: options.logLevel }, terminal, signals());
@@ -82,6 +82,8 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
     });
   return program;
 }
+
+const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
 
 const EXAMPLES = `
 Start here:
