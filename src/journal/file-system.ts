@@ -1,8 +1,8 @@
 /** What the file's surroundings say: where a journal must not lie, and who has it open. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdir, statfs } from 'node:fs/promises';
+import { mkdir, stat, statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 /**
  * statfs(2) types on which SQLite's locks and a WAL cannot be relied on:
@@ -26,7 +26,7 @@ const NETWORK_FILE_SYSTEMS = new Map([
 /** Makes the directory, and throws where a journal would not be safe. */
 export async function prepareDirectory(path: string): Promise<void> {
   const directory = dirname(path);
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(resolve(directory));
   if (process.platform !== 'linux') return;
   const { type } = await statfs(directory);
   const network = NETWORK_FILE_SYSTEMS.get(type >>> 0);
@@ -35,6 +35,17 @@ export async function prepareDirectory(path: string): Promise<void> {
     `${directory} lies on ${network}: file locks cannot be relied on over the network, and two daemons would ruin ` +
       'the journal. Give journal.path a local disk or a block volume (in Kubernetes one that is ReadWriteOncePod)',
   );
+}
+
+/** Not by Node's own recursion, which never ends where a parent can neither be made nor be there, as below /proc. */
+async function makeDirectory(directory: string): Promise<void> {
+  const there = await stat(directory).catch(() => undefined);
+  if (there?.isDirectory()) return;
+  if (dirname(directory) !== directory) await makeDirectory(dirname(directory));
+  await mkdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST')
+      throw new Error(`the directory ${directory} cannot be made: ${error.message}`, { cause: error });
+  });
 }
 
 /**
