@@ -49,6 +49,8 @@ export class KafkaTopics {
     for (;;) {
       try {
         await this.#admin.fetchTopicMetadata({ topics: this.#names });
+        // The leader that the metadata names may not know of it yet: only its own answer is proof.
+        for (const name of this.#names) await this.#admin.fetchTopicOffsets(name);
         return;
       } catch (error) {
         if (Date.now() > deadline) throw error;
