@@ -39,7 +39,7 @@ const MEANWHILE = 40;
 
 describe.skipIf(!kube || !kafka)('a daemon that is killed while it lists', () => {
   test(`${KILLS} times, with all history compacted each time: nothing is missing that could be had`, {
-    timeout: 60_000 + KILLS * 10_000,
+    timeout: 120_000 + KILLS * 20_000,
   }, async () => {
     if (!kafka) return;
     console.log(`seed ${SEED}: KUBE_FANOUT_SEED repeats the moments of its kills`);
