@@ -19,7 +19,7 @@ export async function main(args: readonly string[]): Promise<ExitCode> {
     // Stopped while it was still starting.
     if (error instanceof Error && error.name === 'AbortError') return EXIT.ok;
     if (!(error instanceof Exit)) throw error;
-    terminal.say(error.message);
+    terminal.say(error.message, 'fatal');
     return error.code;
   }
 }

@@ -38,6 +38,7 @@ async function runUntil({ stop, kill }: StopSignals, options: RunOptions, termin
     options.file === undefined ? await ambient(options, stack, stop) : await fromFile(options.file, stop);
   const pretty = terminal.interactive;
   const log = await createLog({ level: options.logLevel, pretty, write: (text) => terminal.write(text) });
+  if (!pretty) terminal.sayThrough(log);
   log.info(
     { version: VERSION, cluster: config.cluster, server: cluster.server.href, from: cluster.describe },
     'starting',

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
+import type { Logger } from '../observe/log.ts';
 
 type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
@@ -10,6 +11,7 @@ type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number }
 export class Terminal {
   readonly #out: Output;
   #status = '';
+  #log: Pick<Logger, 'info' | 'fatal'> | undefined;
 
   constructor(out: Output = process.stderr) {
     this.#out = out;
@@ -27,8 +29,15 @@ export class Terminal {
     else this.#out.write(`${ERASE_LINE}${text}${this.#status}`);
   }
 
-  say(text: string): void {
-    this.write(`${text}\n`);
+  /** A line for whoever called; `fatal` is why it ends. */
+  say(text: string, level: 'info' | 'fatal' = 'info'): void {
+    if (this.#log === undefined) this.write(`${text}\n`);
+    else this.#log[level](text);
+  }
+
+  /** From now on what is said is an entry of the log: whoever collects it parses each line as JSON. */
+  sayThrough(log: Pick<Logger, 'info' | 'fatal'>): void {
+    this.#log = log;
   }
 
   dim(text: string): string {

@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { keepStatusLine } from '../../src/cli/status-line.ts';
 import { Terminal } from '../../src/cli/terminal.ts';
 import type { Daemon } from '../../src/daemon.ts';
+import type { Logger } from '../../src/observe/log.ts';
 
 const CLEARED = '\r\x1b[2K';
 const plain = (text: string) => stripVTControlCharacters(text.replaceAll(CLEARED, '<'));
@@ -67,6 +68,19 @@ describe('a terminal', () => {
     const { terminal, written } = aTerminal();
     terminal.status('x'.repeat(200));
     expect(plain(written())).toBe(`<${'x'.repeat(79)}`);
+  });
+
+  it('says everything through the log, once there is one for programs', () => {
+    const { terminal, written } = aTerminal();
+    const entries: string[] = [];
+    terminal.sayThrough({
+      info: (text: string) => entries.push(`info ${text}`),
+      fatal: (text: string) => entries.push(`fatal ${text}`),
+    } as unknown as Logger);
+    terminal.say('stopping');
+    terminal.say('no disk', 'fatal');
+    expect(entries).toEqual(['info stopping', 'fatal no disk']);
+    expect(written()).toBe('');
   });
 
   it('outlives whoever reads it', async () => {
