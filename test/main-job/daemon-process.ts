@@ -72,7 +72,7 @@ export async function metricsAt(port: number): Promise<string> {
 }
 
 /** Settles when the condition holds; rejects, in the words of `what`, when it does not within `ms`. */
-export async function until(what: string, condition: () => Promise<boolean> | boolean, ms = 30_000): Promise<void> {
+export async function until(what: string, condition: () => Promise<boolean> | boolean, ms = 90_000): Promise<void> {
   const deadline = Date.now() + ms;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`not within ${ms / 1000} s: ${what}`);
