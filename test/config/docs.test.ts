@@ -32,6 +32,19 @@ describe('the reference of the config file', () => {
     expect(fields).toEqual([Event, Metadata, Reference, Series, Source].map((type) => Object.keys(type)));
   });
 
+  it('lists each option of each kind of broker, and no other', () => {
+    const cells = rows.map((row) => row.split('|').map((cell) => cell.trim()));
+    const listed = cells.flatMap(([, kinds = '', option = '']) =>
+      kinds.split(', ').map((kind) => `${kind} ${option.replaceAll('`', '')}`),
+    );
+    const kinds = Object.values(adapterTypes);
+    const options = kinds.flatMap(({ name, brokerOptions }) =>
+      Object.keys(jsonSchemaOf(brokerOptions).properties ?? {}).map((option) => `${name} ${option}`),
+    );
+    const ofBrokers = listed.filter((line) => kinds.some(({ name }) => line.startsWith(`${name} `)));
+    expect(ofBrokers.sort()).toEqual(options.sort());
+  });
+
   it('lists each code of a diagnostic with its meaning, and no other', () => {
     const codes = rows.filter((row) => row.startsWith('| KF')).map((row) => row.split('|').map((cell) => cell.trim()));
     expect(Object.fromEntries(codes.map(([, code, title]) => [code, title]))).toEqual(CODES);
