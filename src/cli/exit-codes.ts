@@ -6,7 +6,7 @@ export const EXIT = {
   failed: 1,
   /** The command line is wrong. */
   usage: 2,
-  /** No cluster to be found: neither a kube context nor a service account. */
+  /** No cluster to be found: neither a kube context that works nor a service account. */
   noCluster: 3,
   /** It cannot run: the journal or a port cannot be opened, or the disk failed under way. */
   cannotRun: 4,
