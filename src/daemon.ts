@@ -5,6 +5,7 @@
  * because its order is its meaning: the journal before what writes it, the routes before the source, so that a new route
  * that starts now is there before the first Event.
  */
+
 import type { Logger } from 'pino';
 import type { ServedBroker } from './adapter.ts';
 import type { Clock } from './clock.ts';
@@ -13,6 +14,7 @@ import { type RouteStatus, RouteWorker } from './delivery/route-worker.ts';
 import { envelopeOf } from './envelope/event.ts';
 import { gapRecord } from './envelope/gap.ts';
 import { ALL_NAMESPACES, type StreamName } from './envelope/position.ts';
+import { failpoint } from './failpoint.ts';
 import { openJournal } from './journal/open.ts';
 import type { Journal } from './journal/port.ts';
 import type { RouteName } from './journal/record.ts';
@@ -56,6 +58,7 @@ export async function startDaemon(options: DaemonOptions, stop: AbortSignal, kil
   const routes = new Map(
     config.routes.map((route) => [route.name, routeOf(route, { options, journal, served })] as const),
   );
+  failpoint('daemon.routes-made');
   const source = new Source(sourceOptions(options, journal));
 
   if (config.metrics)
@@ -64,6 +67,7 @@ export async function startDaemon(options: DaemonOptions, stop: AbortSignal, kil
   // A failure of one part ends the others: what cannot be committed must not be read on.
   const failed = new AbortController();
   const stopping = AbortSignal.any([stop, failed.signal]);
+  stopping.addEventListener('abort', () => failpoint('daemon.stopping'), { once: true });
   const killing = AbortSignal.any([kill, failed.signal]);
   const fail = (error: unknown) => {
     failed.abort(error);

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { FAILPOINTS } from '../src/failpoint.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const text = /\.(ts|mts|json|ya?ml|md|sh|go|mod|java|xml)$|(^|\/)(Dockerfile|run)$/;
@@ -61,7 +62,7 @@ function importsOf(paths: readonly string[]): Import[] {
 }
 
 /** Small things that stand on nothing; every part of the core may import them. */
-const GROUND = ['src/choice.ts', 'src/clock.ts', 'src/secret.ts'];
+const GROUND = ['src/choice.ts', 'src/clock.ts', 'src/failpoint.ts', 'src/secret.ts'];
 
 /** What each part may import besides itself, the ground and packages. A name with a slash at its end is a folder's. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -179,4 +180,12 @@ test('every dependency is imported by what is shipped, and nothing that is not a
     .filter((name) => !used.has(name))
     .map((name) => `package.json: ${name}`);
   expect([...unknown, ...unused]).toEqual([]);
+});
+
+test('each failpoint stands in the code once', () => {
+  const calls = code.flatMap((path) => [
+    ...readFileSync(join(root, path), 'utf8').matchAll(/\bfailpoint\(([^;]*?)\);/g),
+  ]);
+  const used = calls.flatMap(([, names = '']) => [...names.matchAll(/'([a-z.-]+)'/g)].map(([, name = '']) => name));
+  expect(used.toSorted()).toEqual([...FAILPOINTS].toSorted());
 });

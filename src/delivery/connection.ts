@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { type Adapter, ConnectionLost, type Message, type Outcome } from '../adapter.ts';
+import { failpoint } from '../failpoint.ts';
 import { type Bell, backoffMs } from './bell.ts';
 import { type Deadlines, Guard } from './guard.ts';
 
@@ -50,6 +51,7 @@ export class Connection {
       this.generation += 1;
       this.#lost = Promise.withResolvers<void>();
       if (signal.aborted) this.#lost.resolve();
+      failpoint('route.connected');
       this.#become({ kind: 'up' });
       await this.#lost.promise;
       this.#guard = undefined;
@@ -70,6 +72,7 @@ export class Connection {
       return outcomes;
     } catch (error) {
       if (this.#guard === guard) {
+        failpoint('route.lost-connection');
         this.#guard = undefined;
         this.#downBecause = error instanceof Error ? error.message : String(error);
         this.#become({ kind: 'connecting' });

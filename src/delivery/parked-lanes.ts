@@ -1,4 +1,5 @@
 import type { Destination } from '../adapter.ts';
+import { failpoint } from '../failpoint.ts';
 import type { ParkedMessage } from '../journal/record.ts';
 import { backoffMs } from './bell.ts';
 import type { Entry, Verdict } from './entry.ts';
@@ -106,6 +107,7 @@ export class ParkedLanes {
     const known = this.#byDestination.get(destination) ?? (key === undefined ? undefined : this.of(destination, key));
     if (known) return known;
     const lane = new Lane(destination, key, verdict);
+    failpoint('route.parked');
     this.inARow += 1;
     if (key !== undefined) {
       this.#byKey.set(laneKey(destination, key), lane);

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Adapter, Capabilities } from '../adapter.ts';
 import type { Clock } from '../clock.ts';
 import { type Cursor, compareCursors, ORIGIN, type StreamName } from '../envelope/position.ts';
+import { failpoint } from '../failpoint.ts';
 import type { Journal } from '../journal/port.ts';
 import type { Route } from '../routing/route.ts';
 import { Bell } from './bell.ts';
@@ -99,6 +100,7 @@ export class RouteWorker {
     const loops = [this.#fill(stopped), this.#send(stopped, killed), this.#settle(stopped)];
     try {
       await Promise.all(loops);
+      failpoint('route.ended');
     } catch (error) {
       failed.abort();
       this.#bell.ring();
@@ -120,6 +122,7 @@ export class RouteWorker {
       this.#bell.ring();
     };
     stack.defer(journal.onQuota(route.name, onQuota));
+    failpoint('route.opened');
   }
 
   async #fill(stop: AbortSignal): Promise<void> {
@@ -141,6 +144,7 @@ export class RouteWorker {
       if (stop.aborted || !this.#ledger.hasRoom) break;
       const after = this.#read.get(stream) ?? ORIGIN;
       const records = await journal.read(stream, after, PAGE);
+      failpoint('route.read');
       const movedOn = this.#read.get(stream) !== after && this.#read.has(stream);
       if (movedOn || records.length === 0) continue;
       for (const record of records) this.#ledger.admit(record);
@@ -168,8 +172,10 @@ export class RouteWorker {
 
   async #publish(batch: readonly Entry[], kill: AbortSignal): Promise<void> {
     const { generation } = this.#connection;
+    failpoint('route.publishing');
     const messages = batch.map((entry) => entry.message);
     const outcomes = await this.#connection.publish(messages, kill).catch(() => undefined);
+    failpoint('route.acknowledged');
     this.#underWay -= 1;
     // A connection that the kill has cut says nothing of the message on it.
     if (outcomes !== undefined || !kill.aborted) this.#ledger.landed(batch, outcomes, generation);
@@ -181,7 +187,9 @@ export class RouteWorker {
       const changed = this.#bell.next();
       const ready = this.#ledger.settlement();
       if (ready) {
+        failpoint('route.settling');
         await this.#options.journal.settle(ready.settlement);
+        failpoint('route.settled');
         ready.committed();
         this.#bell.ring();
       } else if (this.#quotas.length > 0) {
@@ -230,6 +238,7 @@ export class RouteWorker {
       const of = { destination: lane.destination, after: lane.after, ...(lane.key !== undefined && { key: lane.key }) };
       const { round } = lane;
       const rows = await journal.parked(route.name, of, wanted);
+      failpoint('route.lane-loaded');
       this.#ledger.load(lane, rows, round);
       if (rows.length > 0) loaded = true;
       records += rows.length;

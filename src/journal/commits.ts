@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { failpoint } from '../failpoint.ts';
 import type { WorkerLink } from './link.ts';
 import type { Change, ChangeName, ChangeReply, Changes, Usage } from './protocol.ts';
 
@@ -140,6 +141,7 @@ export class Commits {
   async #commit(batch: readonly Waiting[]): Promise<void> {
     const changes = batch.map(({ change }) => change);
     const { replies, usage } = await this.#link.call('commit', changes);
+    failpoint('journal.acknowledged');
     this.count += 1;
     const refused = batch.filter((waiting, at) => !this.#answer(waiting, replies[at]));
     this.#queue = [...refused, ...this.#queue];

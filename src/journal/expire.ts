@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { type Cursor, compareCursors, type StreamName } from '../envelope/position.ts';
+import { failpoint } from '../failpoint.ts';
 import { unpackRecords } from './packed-records.ts';
 import type { ParkedTable } from './parked.ts';
 import type { Calls, Changes } from './protocol.ts';
@@ -77,6 +78,7 @@ export class Expiry {
     const before = routes.cursor(route, stream);
     const row = this.#count.get(stream, before.epoch, before.position, upTo.epoch, upTo.position);
     const expired = Number(row?.count);
+    failpoint('journal.expiring');
     routes.move(route, stream, upTo);
     const gaps = this.#parkGap(route, gap, now);
     settler.count(route, { read: expired + gaps, expired });

@@ -1,6 +1,8 @@
 /** The worker's side of the journal: the one SQLite connection, and everything that works on it. */
+
 import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
+import { failpoint } from '../failpoint.ts';
 import { Appender } from './append.ts';
 import { Expiry } from './expire.ts';
 import { FULL, resultCode } from './failure.ts';
@@ -79,7 +81,9 @@ export class JournalFile {
         };
       },
       close: () => {
+        failpoint('journal.closing');
         db.close();
+        failpoint('journal.closed');
         return undefined;
       },
     };
@@ -119,11 +123,14 @@ export class JournalFile {
   #transact(changes: readonly Change[], without?: ChangeName): ChangeReply[] | undefined {
     const { count } = this.#records;
     try {
+      failpoint('journal.committing');
       this.#db.exec('BEGIN IMMEDIATE');
       const replies = changes.map(
         (change): ChangeReply => (change.kind === without ? { kind: 'no-room' } : this.#perform(change)),
       );
+      failpoint('journal.written');
       this.#db.exec('COMMIT');
+      failpoint('journal.committed');
       return replies;
     } catch (error) {
       if (resultCode(error) !== FULL) throw error;

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { failpoint } from '../failpoint.ts';
 import { OwnerNote, prepareDirectory } from './file-system.ts';
 import { SqliteJournal } from './journal.ts';
 import { WorkerLink } from './link.ts';
@@ -28,6 +29,7 @@ export async function openJournal(options: OpenOptions, signal?: AbortSignal): P
   try {
     const opened = await whenUnlocked(options, link, note, signal);
     note.write();
+    failpoint('journal.opened');
     return new SqliteJournal(options, link, opened, note);
   } catch (error) {
     await link.close();

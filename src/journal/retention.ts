@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { type Cursor, compareCursors, parseResourceVersion, type ResourceVersion } from '../envelope/position.ts';
+import { failpoint } from '../failpoint.ts';
 import type { Holders } from './holders.ts';
 import type { ParkedTable } from './parked.ts';
 import type { Changes, TrimResult, Usage } from './protocol.ts';
@@ -93,6 +94,7 @@ export class Retention {
       if (!parked.refersTo(place)) records.delete(place);
       steps += 1;
     }
+    failpoint('journal.retained');
     const state: StreamState = { ...stream.state, floor };
     streams.update({ ...stream, state, trimmed });
     return { ...done(steps), floors: [{ stream: state.stream, floor }] };

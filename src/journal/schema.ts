@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import { failpoint } from '../failpoint.ts';
 import { BUSY, resultCode } from './failure.ts';
 import type { Calls } from './protocol.ts';
 
@@ -126,8 +127,10 @@ function createTables(db: DatabaseSync, path: string): void {
   const id = Number(db.prepare('PRAGMA application_id').get()?.application_id);
   const version = Number(db.prepare('PRAGMA user_version').get()?.user_version);
   const tables = Number(db.prepare('SELECT count(*) AS count FROM sqlite_schema').get()?.count);
-  if (tables === 0) db.exec(TABLES);
-  else if (id !== APPLICATION_ID) {
+  if (tables === 0) {
+    db.exec(TABLES);
+    failpoint('journal.creating');
+  } else if (id !== APPLICATION_ID) {
     throw new Error(`${path} is an SQLite database, but not a kube-fanout journal: give journal.path another name`);
   } else if (version !== VERSION) {
     throw new Error(

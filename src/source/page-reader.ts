@@ -1,5 +1,6 @@
 import type { Origin } from '../envelope/cloud-event.ts';
 import { parseResourceVersion } from '../envelope/position.ts';
+import { failpoint } from '../failpoint.ts';
 import type { NewRecord } from '../journal/record.ts';
 import { type EventsApi, PageTooLargeError } from './api.ts';
 import { fieldsOf, UnorderedError } from './api-error.ts';
@@ -36,6 +37,7 @@ export class PageReader {
     this.#parts.counters.pages += 1;
     try {
       const { rv, items, token: next, bytes } = await this.#parts.api.list({ token, limit: this.#events }, signal);
+      failpoint('source.page-read');
       const fitting = Math.floor((items.length * PAGE_BYTES) / bytes);
       this.#events = Math.max(1, Math.min(this.#most, fitting, this.#events * 2));
       return { rv, records: this.#recordsOf(items), token: next };

@@ -1,6 +1,8 @@
 /** Reads a cluster's Events into the journal, one list-watch for each stream. */
+
 import type { Logger } from 'pino';
 import type { StreamName } from '../envelope/position.ts';
+import { failpoint } from '../failpoint.ts';
 import type { Journal } from '../journal/port.ts';
 import type { StreamState } from '../journal/record.ts';
 import { eventsApi } from './api.ts';
@@ -44,6 +46,7 @@ export class Source {
    * defect. Everything is released when it settles. To be called once.
    */
   async run(signal: AbortSignal): Promise<void> {
+    failpoint('source.started');
     const known = new Map((await this.#options.journal.streams()).map((state) => [state.stream, state]));
     const failed = new AbortController();
     const until = AbortSignal.any([signal, failed.signal]);

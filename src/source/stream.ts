@@ -1,7 +1,9 @@
 /** One stream: asks the API server what the step function wants to know, and appends to the journal what it decides. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ALL_NAMESPACES, type StreamName } from '../envelope/position.ts';
+import { failpoint } from '../failpoint.ts';
 import type { Journal } from '../journal/port.ts';
 import type { Appended, NewRecord, StreamState } from '../journal/record.ts';
 import { ApiError, UnorderedError } from './api-error.ts';
@@ -131,10 +133,9 @@ class StreamLoop {
   async #next(effect: WatchEffect, signal: AbortSignal, tell: (input: Input) => void): Promise<Input> {
     switch (effect.kind) {
       case 'probe':
-        this.#status.counters.probes += 1;
-        return { kind: 'probed', rv: await this.#parts.api.probe(signal) };
+        return this.#probe(signal);
       case 'list':
-        return { kind: 'first-page', page: await this.#list(undefined, signal) };
+        return this.#firstPage(signal);
       case 'watch':
         return this.#watches.read(effect.from, signal, tell);
       case 'wait':
@@ -143,6 +144,19 @@ class StreamLoop {
       case 'wait-for-room':
         return this.#room(signal);
     }
+  }
+
+  async #probe(signal: AbortSignal): Promise<Input> {
+    this.#status.counters.probes += 1;
+    const rv = await this.#parts.api.probe(signal);
+    failpoint('source.probed');
+    return { kind: 'probed', rv };
+  }
+
+  async #firstPage(signal: AbortSignal): Promise<Input> {
+    const page = await this.#list(undefined, signal);
+    failpoint('source.first-page-read');
+    return { kind: 'first-page', page };
   }
 
   async #page(effect: PagingEffect, signal: AbortSignal): Promise<Input> {
@@ -156,17 +170,20 @@ class StreamLoop {
   }
 
   #append({ records, gap, state }: Extract<Effect, { kind: 'append' }>): void {
+    failpoint(state.listing === undefined ? 'source.appending' : 'source.appending-page');
     if (gap === undefined) {
       this.#appends.push({ records, state });
       return;
     }
     const { stream } = state;
+    failpoint('source.gap-found');
     this.#status.counters.gaps += 1;
     this.#parts.log.warn({ stream, ...gap }, 'some of the history could not be had: a gap record says so');
     this.#appends.push({ records: [...records, this.#parts.gap({ ...gap, stream })], state });
   }
 
   #appended({ state, inserted }: Appended, records: number): void {
+    failpoint(state.listing === undefined ? 'source.appended' : 'source.appended-page');
     this.#status.epoch = state.epoch;
     this.#status.rv = state.rv;
     this.#status.counters.appended += inserted;
@@ -214,6 +231,7 @@ class StreamLoop {
         return { kind: 'refused' };
       }
       if (error instanceof ApiError && error.expired) {
+        failpoint('source.expired');
         this.#parts.log.info(
           { stream: this.#status.stream },
           `the API server no longer has that history: ${error.message}`,

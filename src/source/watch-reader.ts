@@ -1,6 +1,8 @@
 /** Reads one watch after the other, and says how each has ended. */
+
 import type { Logger } from 'pino';
 import type { ResourceVersion } from '../envelope/position.ts';
+import { failpoint } from '../failpoint.ts';
 import type { EventsApi } from './api.ts';
 import { ApiError, UnorderedError } from './api-error.ts';
 import type { Backlog } from './backlog.ts';
@@ -45,6 +47,7 @@ export class WatchReader {
     const seconds = this.#length.next();
     const watch = await api.watch({ from, seconds, graceMs: limits.graceMs }, signal);
     this.#parts.opened();
+    failpoint('source.watch-opened');
     let quietSince = watch.openedAt;
     try {
       for await (const { lines, oversize } of watch) {
@@ -58,6 +61,7 @@ export class WatchReader {
       if (signal.aborted || performance.now() - watch.openedAt < HEALTHY_MS || isAnswer(error)) throw error;
       return this.#cut(error, performance.now() - quietSince);
     }
+    failpoint('source.watch-ended');
     const how = endingOf({ ...watch, quietSince }, seconds * 1000, limits.atOnceMs);
     if (how === 'timeout') this.#length.lasted();
     return { kind: 'ended', how };
@@ -66,6 +70,7 @@ export class WatchReader {
   #tellLines(lines: readonly Uint8Array[], oversize: number, tell: (input: Input) => void) {
     const { status, envelope, skip } = this.#parts;
     const { records, rv, skipped, end } = readWatchLines(lines, envelope);
+    failpoint('source.lines-read');
     status.lastLineAt = Date.now();
     status.counters.lines += records.length;
     for (const why of skipped) skip(why);
