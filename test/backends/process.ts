@@ -68,15 +68,21 @@ export class Program implements AsyncDisposable {
     await this.ready();
   }
 
-  /** Starts it without waiting until it serves, for tests of what happens meanwhile. */
-  async spawn(): Promise<void> {
+  /** Settles when it has ended, by whatever cause. */
+  async ended(): Promise<void> {
+    const child = this.#child;
+    if (child !== undefined) await once(child, 'exit');
+  }
+
+  /** Starts it without waiting until it serves, for tests of what happens meanwhile; `more` joins its environment. */
+  async spawn(more: Readonly<Record<string, string>> = {}): Promise<void> {
     const { command, args, env, log } = this.#spec;
     const linux = process.platform === 'linux';
     const file = linux ? 'setpriv' : command;
     await using output = await open(log, 'a');
     const child = spawn(file, linux ? ['--pdeathsig', 'KILL', '--', command, ...args] : args, {
       stdio: ['ignore', output.fd, output.fd],
-      env: { ...process.env, ...env },
+      env: { ...process.env, ...env, ...more },
     });
     await once(child, 'spawn');
     this.#child = child;

@@ -1,0 +1,45 @@
+import type { KubeAddress } from '../backends/kube.ts';
+import type { TruthRevision } from '../backends/truth.ts';
+import type { Broker, BrokerName } from './brokers.ts';
+import type { Scene } from './scene.ts';
+
+/** Something that goes wrong, and what must hold all the same. */
+export interface Fault {
+  /** `<family>: <what happens>`, as in the table. */
+  readonly name: string;
+  /** The brokers that the daemon publishes to meanwhile, a route and a row of the table for each. */
+  readonly brokers: readonly BrokerName[];
+  /** What the scene looks like; the defaults suit most. */
+  readonly scene?: SceneSpec;
+  /** Why it cannot be shown on this machine, in words; undefined when it can. */
+  unavailable?(): Promise<string | undefined>;
+  /** Breaks and mends, while Events are written; everything must be whole again when it settles. */
+  inject(scene: Scene): Promise<void>;
+}
+
+interface SceneSpec {
+  /** Events written in a second, meanwhile; 0 leaves the writing to the fault. 300 unless given. */
+  readonly rate?: number;
+  /** Revisions that must have been written, or the fault has proven nothing; 500 unless given. */
+  readonly atLeast?: number;
+  /** An API server of its own, for faults that the next one must not find. */
+  readonly ownKube?: boolean;
+  /** Brokers of its own, for the same reason. */
+  readonly ownBrokers?: boolean;
+  /** Other ways to start a broker, such as behind a proxy; those are the fault's own. */
+  readonly start?: Partial<Readonly<Record<BrokerName, () => Promise<Broker>>>>;
+  /** Puts something between the daemon and the API server; whoever writes goes past it. */
+  readonly front?: (kube: KubeAddress) => Promise<AsyncDisposable & { readonly address: KubeAddress }>;
+  /** Which revisions the routes want, where their `when` does not take all. */
+  readonly takes?: (revision: TruthRevision) => boolean;
+  /** Brokers that forget, by this fault, what they have acknowledged. */
+  readonly brokersMayLose?: readonly BrokerName[];
+  /** Entries that join or replace those of `journal` in the daemon's config. */
+  readonly journal?: object;
+  /** Entries that join or replace those of each route. */
+  readonly route?: object;
+  /** How long everything may take to arrive afterwards, in milliseconds; two minutes unless given. */
+  readonly settleMs?: number;
+  /** Resident memory that the daemon may take, in MiB; 512 unless given. */
+  readonly memoryMiB?: number;
+}

@@ -1,0 +1,157 @@
+/** The judge judged: a history in which one thing is wrong breaks the promise that speaks of it, and no other. */
+import { expect, test } from 'vitest';
+import type { TruthRevision } from '../backends/truth.ts';
+import type { Seen } from '../main-job/subscribers.ts';
+import { classify } from './classes.ts';
+import type { History, RouteHistory } from './history.ts';
+import { PROMISES, WINDOW } from './promises.ts';
+import type { RouteCounters } from './scrape.ts';
+
+const COUNT = 6;
+
+function revision(number: number): TruthRevision {
+  const involved = { apiVersion: 'v1', kind: 'Pod', namespace: 'web', name: 'web-0', uid: 'pod' };
+  const resourceVersion = String(100 + number);
+  return {
+    namespace: 'web',
+    name: `e${number}`,
+    uid: `u${number}`,
+    resourceVersion,
+    deleted: false,
+    involved,
+    reason: 'R',
+    count: 1,
+  };
+}
+
+function seenOf({ uid, resourceVersion }: TruthRevision): Seen {
+  const type = 'kube-fanout.event.v1';
+  const sequence = `03${resourceVersion}`;
+  return {
+    id: `${uid}.${resourceVersion}`,
+    partitionkey: 'Pod/web/web-0',
+    sequence,
+    part: '0',
+    key: undefined,
+    type,
+    attributes: {},
+    data: { uid },
+  };
+}
+
+const truth = Array.from({ length: COUNT }, (_, i) => revision(i));
+const seen = truth.map(seenOf);
+const counters: RouteCounters = {
+  read: COUNT,
+  delivered: COUNT,
+  filtered: 0,
+  limited: 0,
+  dead: 0,
+  expired: 0,
+  pending: 0,
+  lag: 0,
+};
+
+function history(
+  change: {
+    seen?: readonly Seen[];
+    counters?: Partial<RouteCounters>;
+    acknowledged?: number;
+    more?: Partial<History>;
+  } = {},
+): History {
+  const ids = seen.map(({ id }) => id);
+  const route: RouteHistory = {
+    route: 'kafka',
+    broker: 'kafka',
+    seen: change.seen ?? seen,
+    gaps: [],
+    takes: () => true,
+  };
+  const stopped = {
+    counters: { ...counters, ...change.counters },
+    receipts: change.acknowledged ?? COUNT,
+    acknowledged: new Set(ids.slice(0, change.acknowledged)),
+    dead: new Set<string>(),
+    waiting: new Set<string>(),
+  };
+  return {
+    truth,
+    routes: [route],
+    journal: {
+      routes: new Map([['kafka', stopped]]),
+      records: new Map(ids.map((id) => [id, 0])),
+      checkpoints: new Map(),
+      epochs: 0,
+    },
+    scrapes: [{ at: 0, rssMiB: 100, routes: new Map([['kafka', counters]]) }],
+    kills: 0,
+    presents: [],
+    memoryMiB: 200,
+    atLeast: COUNT,
+    recoveryMs: 1,
+    brokersMayLose: [],
+    ...change.more,
+  };
+}
+
+const broken = (one: History) =>
+  Object.entries(PROMISES).flatMap(([name, promised]) => (promised(one).length > 0 ? name : []));
+
+test('a history in which everything arrived breaks no promise', () => {
+  expect(broken(history())).toEqual([]);
+  expect(broken(history({ seen: [...seen, ...seen] }))).toEqual([]);
+});
+
+const wrong: readonly (readonly [string, string, History])[] = [
+  [
+    'a revision that nobody got',
+    'At least once',
+    history({ seen: seen.slice(0, -1), acknowledged: COUNT - 1, counters: { read: COUNT - 1, delivered: COUNT - 1 } }),
+  ],
+  ['a revision behind a newer one', 'In order per object', history({ seen: seen.toReversed() })],
+  [
+    'two contents of one id',
+    'One identity',
+    history({ seen: [...seen, ...seen.slice(0, 1).map((one) => ({ ...one, data: 'other' }))] }),
+  ],
+  ['a CloudEvent that etcd never stored', 'One identity', history({ seen: [...seen, seenOf(revision(50))] })],
+  ['books that do not add up in the file', 'Nothing silent', history({ counters: { read: COUNT + 1 } })],
+  [
+    'a delivery counted without a receipt',
+    'Nothing silent',
+    history({ counters: { read: COUNT + 1, delivered: COUNT + 1 } }),
+  ],
+  [
+    'books that did not add up once',
+    'Nothing silent',
+    history({ more: { scrapes: [{ at: 0, rssMiB: 1, routes: new Map([['kafka', { ...counters, read: 9 }]]) }] } }),
+  ],
+  ['a row parked that no counter knows of', 'Nothing silent', history({ counters: { read: COUNT + 1, pending: 1 } })],
+  ['too much memory', 'Bounded', history({ more: { memoryMiB: 50 } })],
+  ['more repeats than a window', 'Bounded', history({ seen: Array.from({ length: WINDOW }, () => seen).flat() })],
+  ['a daemon that did not come back', 'It comes back', history({ more: { recoveryMs: undefined } })],
+  ['too little traffic', 'It was a test', history({ more: { atLeast: COUNT + 1 } })],
+];
+
+test.each(wrong)('%s breaks "%s"', (_, promise, one) => {
+  expect(broken(one)).toEqual([promise]);
+});
+
+test('what the broker has acknowledged and does not have was lost by the broker, where that may be', () => {
+  expect(broken(history({ seen: seen.slice(1) }))).toEqual(['At least once']);
+  const one = history({ seen: seen.slice(1), more: { brokersMayLose: ['kafka'] } });
+  expect(broken(one)).toEqual([]);
+  const [route] = one.routes;
+  if (route === undefined) throw new Error('there is one');
+  expect(classify(one, route).counts).toMatchObject({ delivered: COUNT - 1, 'lost by broker': 1, missing: 0 });
+});
+
+test('a gap record excuses what was overwritten in it, and nothing else', () => {
+  const again = { ...revision(7), uid: 'u0' };
+  const gap = { stream: '_all', from: '99', to: '107', cause: 'compacted' };
+  const route: RouteHistory = { route: 'kafka', broker: 'kafka', seen: seen.slice(2), gaps: [gap], takes: () => true };
+  const journal = { routes: new Map(), records: new Map<string, number>(), checkpoints: new Map(), epochs: 0 };
+  const { of } = classify({ truth: [...truth, again], journal, presents: [] }, route);
+  expect([of.get('u0.100'), of.get('u1.101'), of.get('u0.107')]).toEqual(['unrecoverable', 'missing', 'missing']);
+});

@@ -1,0 +1,156 @@
+/** Each promise is one function over the recorded history; what it says when it is broken is the promise. */
+import { idOf } from '../main-job/books.ts';
+import { type Class, classify } from './classes.ts';
+import type { History, RouteHistory } from './history.ts';
+import type { RouteCounters } from './scrape.ts';
+
+/** Gives every way in which the promise is broken, in words; none when it holds. */
+export type Promised = (history: History) => readonly string[];
+
+/** What a crash may repeat on one route. */
+export const WINDOW = 4_096;
+
+export const PROMISES: Readonly<Record<string, Promised>> = {
+  'At least once': (history) =>
+    history.routes.flatMap((route) => {
+      const { of } = classify(history, route);
+      const missing = idsOf(of, 'missing').map((id) => ({ id }));
+      const lost = idsOf(of, 'lost by broker').map((id) => ({ id }));
+      return [
+        ...say(missing, `every revision that the API server could still give is delivered, but ${route.route} misses`),
+        ...(history.brokersMayLose.includes(route.broker)
+          ? []
+          : say(lost, `what has a receipt is on the broker, but ${route.route} has not`)),
+      ];
+    }),
+
+  'In order per object': (history) =>
+    history.routes.flatMap(({ route, seen }) => {
+      const late = outOfOrder(seen, history.journal.records);
+      return late.length === 0
+        ? []
+        : `revisions of one object arrive in their order, but on ${route} these came after a newer one: ${excerpt(late)}`;
+    }),
+
+  'One identity': (history) =>
+    history.routes.flatMap(({ route, seen }) => {
+      const written = new Set(history.truth.filter(({ deleted }) => !deleted).map(idOf));
+      const contents = new Map<string, string>();
+      const twofold = seen.filter(({ id, sequence, data }) => {
+        const content = `${sequence} ${JSON.stringify(data)}`;
+        const before = contents.get(id);
+        contents.set(id, content);
+        return before !== undefined && before !== content;
+      });
+      const unknown = seen.filter(({ id, type }) => type === 'kube-fanout.event.v1' && !written.has(id));
+      return [
+        ...say(twofold, `one id is one content for ever, but ${route} got two for`),
+        ...say(unknown, `every CloudEvent is a revision that etcd stored, but ${route} got`),
+      ];
+    }),
+
+  'Nothing silent': (history) => [
+    ...unbalanced(history),
+    ...history.routes.flatMap((route) => miscounted(history, route)),
+  ],
+
+  Bounded: (history) => {
+    const most = Math.max(0, ...history.scrapes.map(({ rssMiB }) => rssMiB));
+    const limit = (1 + history.kills) * WINDOW;
+    return [
+      ...(most > history.memoryMiB
+        ? [`memory stays below ${history.memoryMiB} MiB, but it was ${Math.round(most)} MiB`]
+        : []),
+      ...history.routes.flatMap(({ route, seen }) => {
+        const repeats = repeatsIn(seen);
+        return repeats > limit
+          ? `a crash repeats one window of ${WINDOW} at most, but ${route} got ${repeats} repeats in ${history.kills} crashes`
+          : [];
+      }),
+    ];
+  },
+
+  'It comes back': ({ recoveryMs }) =>
+    recoveryMs === undefined
+      ? ['everything goes on by itself when the fault is over, but it did not come to rest']
+      : [],
+
+  'It was a test': ({ truth, atLeast }) =>
+    truth.length < atLeast ? [`${atLeast} revisions were to be written, and only ${truth.length} were`] : [],
+};
+
+/** Within each epoch. A gap record is no revision, and has no part in the order of objects. */
+function outOfOrder(seen: RouteHistory['seen'], epochs: ReadonlyMap<string, number>): string[] {
+  const known = new Set<string>();
+  const newest = new Map<string, string>();
+  return seen.flatMap(({ id, part, partitionkey, sequence, type, attributes }) => {
+    // What an operator has sent again is marked as such, and says nothing of the order.
+    if (known.has(id) || type !== 'kube-fanout.event.v1' || attributes.origin === 'replay') return [];
+    known.add(id);
+    const place = `${part}\n${partitionkey}\n${epochs.get(id)}`;
+    const before = newest.get(place) ?? '';
+    if (before < sequence) newest.set(place, sequence);
+    return before < sequence ? [] : id;
+  });
+}
+
+export function repeatsIn(seen: RouteHistory['seen']): number {
+  return seen.length - new Set(seen.map(({ id, attributes }) => `${id} ${attributes.origin === 'replay'}`)).size;
+}
+
+/** The books at every look that somebody took, and in the end in the file itself. */
+function unbalanced({ scrapes, journal }: History): string[] {
+  const looks = [
+    ...scrapes.flatMap(({ at, routes }) => [...routes].map(([route, counters]) => ({ at, route, counters }))),
+    ...[...journal.routes].map(([route, { counters }]) => ({ at: undefined, route, counters })),
+  ];
+  const wrong = looks.filter(({ counters }) => counters.read !== sumOf(counters));
+  const [first] = wrong;
+  if (first === undefined) return [];
+  const when = first.at === undefined ? 'in the file' : `at ${new Date(first.at).toISOString()}`;
+  return [
+    `read = delivered + filtered + limited + dead + expired + pending at all times, but ${wrong.length} of ${looks.length} ` +
+      `times it was not; first on ${first.route} ${when}: ${JSON.stringify(first.counters)}`,
+  ];
+}
+
+function sumOf({ delivered, filtered, limited, dead, expired, pending }: RouteCounters): number {
+  return delivered + filtered + limited + dead + expired + pending;
+}
+
+/** The counters say what the rows say, and what the subscribers have: each is counted here from something else. */
+function miscounted(history: History, route: RouteHistory): string[] {
+  const stopped = history.journal.routes.get(route.route);
+  if (stopped === undefined) return [`every route has a row in the journal, but ${route.route} has none`];
+  const { counters, receipts, dead, waiting } = stopped;
+  const { of } = classify(history, route);
+  const counted: readonly (readonly [string, number, number])[] = [
+    ['a receipt for each that is delivered', receipts, counters.delivered],
+    ['a row for each dead letter', dead.size, counters.dead],
+    ['a row for each that waits', waiting.size, counters.pending],
+    ['nothing filtered but what the route does not want', idsOf(of, 'filtered').length, counters.filtered],
+  ];
+  const wrong = counted.filter(([, rows, counter]) => rows !== counter);
+  const unread = idsOf(of, 'missing').filter((id) => !history.journal.records.has(id));
+  return [
+    ...wrong.map(([what, rows, counter]) => `${route.route} has ${what}: ${rows} found, ${counter} counted`),
+    ...(unread.length > 0 ? [`a gap record covers what was never read, but none covers ${excerpt(unread)}`] : []),
+  ];
+}
+
+function idsOf(of: ReadonlyMap<string, Class>, which: Class): string[] {
+  return [...of].flatMap(([id, one]) => (one === which ? id : []));
+}
+
+function say(found: readonly { readonly id: string }[], what: string): string[] {
+  return found.length === 0 ? [] : [`${what} ${excerpt(found.map(({ id }) => id))}`];
+}
+
+function excerpt(ids: readonly string[]): string {
+  return `${ids.length} (${ids.slice(0, 5).join(', ')}${ids.length > 5 ? ', …' : ''})`;
+}
+
+/** Every broken promise of a history, each with its name. */
+export function broken(history: History): string[] {
+  return Object.entries(PROMISES).flatMap(([name, promised]) => promised(history).map((what) => `${name}: ${what}`));
+}

@@ -1,0 +1,240 @@
+import { mkdtempDisposable, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type KubeAddress, type KubeBackend, startKube } from '../backends/kube.ts';
+import { KubeClient } from '../backends/kube-client.ts';
+import { freePort, type Program } from '../backends/process.ts';
+import { type Truth, type TruthRevision, watchTruth } from '../backends/truth.ts';
+import { startDaemonProcess, watching } from '../main-job/daemon-process.ts';
+import { gapsIn } from '../main-job/gaps.ts';
+import type { Subscriber } from '../main-job/subscribers.ts';
+import { type Broker, type BrokerName, START } from './brokers.ts';
+import { classify } from './classes.ts';
+import type { Fault } from './fault.ts';
+import type { History, RouteHistory } from './history.ts';
+import { SteadyLoad } from './load.ts';
+import type { Random } from './random.ts';
+import { Scraper } from './scrape.ts';
+import { readStopped, type StoppedJournal } from './stopped-journal.ts';
+import type { World } from './world.ts';
+
+interface Parts {
+  readonly fault: Fault;
+  readonly random: Random;
+  readonly quick: boolean;
+  readonly directory: string;
+  readonly namespace: string;
+  readonly kube: KubeBackend;
+  readonly address: KubeAddress;
+  readonly brokers: ReadonlyMap<BrokerName, Broker>;
+  readonly subscribers: ReadonlyMap<BrokerName, Subscriber>;
+  readonly truth: Truth;
+  readonly daemon: Program;
+  readonly port: number;
+}
+
+const SETTLE_MS = 120_000;
+
+/**
+ * The stage of one fault: a daemon that watches an API server and publishes everything to one topic of each broker,
+ * somebody who writes, subscribers, and whoever takes notes. The daemon begins with what is written from now on.
+ */
+export class Scene implements AsyncDisposable {
+  readonly #parts: Parts;
+  readonly #scope: AsyncDisposableStack;
+  readonly #scraper: Scraper;
+  readonly #first: number;
+  #load: SteadyLoad | undefined;
+  #recoveryMs: number | undefined;
+  /** The daemon has ended so often without having been asked to; a fault that ends it otherwise counts it here. */
+  kills = 0;
+  /** See History. */
+  readonly presents: bigint[] = [];
+
+  private constructor(parts: Parts, scope: AsyncDisposableStack) {
+    this.#parts = parts;
+    this.#scope = scope;
+    this.#first = parts.truth.revisions.length;
+    this.#scraper = scope.use(new Scraper(parts.port, () => parts.daemon.pid));
+  }
+
+  static async open(world: World, fault: Fault, chance: { random: Random; quick: boolean }): Promise<Scene> {
+    await using scope = new AsyncDisposableStack();
+    const { scene = {}, brokers: names } = fault;
+    const { path: directory } = scope.use(await mkdtempDisposable(join(tmpdir(), 'kube-fanout-fault-')));
+    const kube = scene.ownKube === true ? scope.use(await startKube()) : await world.kube();
+    const brokers = new Map<BrokerName, Broker>();
+    const subscribers = new Map<BrokerName, Subscriber>();
+    for (const name of names) {
+      const own = scene.start?.[name] ?? (scene.ownBrokers === true ? START[name] : undefined);
+      const broker = own === undefined ? await world.broker(name) : scope.use(await own());
+      brokers.set(name, broker);
+      subscribers.set(name, scope.use(await broker.subscriber()));
+    }
+    const client = scope.use(new KubeClient(kube.address));
+    const namespace = await client.createNamespace('fault');
+    const address = scene.front === undefined ? kube.address : scope.use(await scene.front(kube.address)).address;
+    const truth = scope.use(await watchTruth(kube.address));
+    const port = await freePort();
+    const daemon = scope.use(
+      await startDaemonProcess({
+        directory,
+        kube: address,
+        source: { startFrom: 'now' },
+        brokers: Object.fromEntries([...subscribers].map(([name, { broker }]) => [name, broker])),
+        routes: [...subscribers].map(([name, { to }]) => ({ name, to: { broker: name, ...to }, ...scene.route })),
+        more: {
+          metrics: { host: '127.0.0.1', port },
+          journal: { path: join(directory, 'journal.db'), ...scene.journal },
+        },
+      }),
+    );
+    await watching(port);
+    const parts = { ...chance, fault, directory, namespace, kube, address, brokers, subscribers, truth, daemon, port };
+    return new Scene(parts, scope.move());
+  }
+
+  get random(): Random {
+    return this.#parts.random;
+  }
+
+  /** Fewer rounds of everything, for those who wait. */
+  get quick(): boolean {
+    return this.#parts.quick;
+  }
+
+  get kube(): KubeBackend {
+    return this.#parts.kube;
+  }
+
+  get namespace(): string {
+    return this.#parts.namespace;
+  }
+
+  get daemon(): Program {
+    return this.#parts.daemon;
+  }
+
+  get journal(): string {
+    return join(this.#parts.directory, 'journal.db');
+  }
+
+  get metricsPort(): number {
+    return this.#parts.port;
+  }
+
+  get brokers(): readonly Broker[] {
+    return [...this.#parts.brokers.values()];
+  }
+
+  get truth(): Truth {
+    return this.#parts.truth;
+  }
+
+  get scraper(): Scraper {
+    return this.#scraper;
+  }
+
+  /** The daemon's own words since its first start. */
+  log(): Promise<string> {
+    return readFile(this.daemon.log, 'utf8');
+  }
+
+  /** Ends the daemon as the kernel would. */
+  async kill(): Promise<void> {
+    this.kills += 1;
+    await this.daemon.kill();
+  }
+
+  /** Begins to write, at the fault's rate unless another is given. */
+  write(rate = this.#parts.fault.scene?.rate ?? 300): void {
+    const { kube, namespace, random } = this.#parts;
+    if (rate > 0) this.#load ??= new SteadyLoad(kube.address, { rate, namespace, random });
+  }
+
+  /** Settles when so many revisions more have been written, whoever writes them. */
+  async written(revisions: number): Promise<void> {
+    const until = this.truth.revisions.length + revisions;
+    while (this.truth.revisions.length < until) await sleep(10);
+  }
+
+  /** Writes no more. */
+  async rest(): Promise<void> {
+    const load = this.#load;
+    this.#load = undefined;
+    await load?.[Symbol.asyncDispose]();
+  }
+
+  /** The fault is over: waits until everything has arrived, or for as long as it may take. */
+  async settle(): Promise<void> {
+    await this.rest();
+    await this.truth.upTo();
+    const began = Date.now();
+    const { settleMs = SETTLE_MS } = this.#parts.fault.scene ?? {};
+    for (;;) {
+      if (await this.#isComplete()) {
+        this.#recoveryMs = Date.now() - began;
+        return;
+      }
+      if (Date.now() - began > settleMs) return;
+      await sleep(100);
+    }
+  }
+
+  /** Ends the daemon in an orderly way, and gives what was recorded. */
+  async history(): Promise<History> {
+    const { daemon, fault } = this.#parts;
+    await daemon.stop();
+    await this.#scraper[Symbol.asyncDispose]();
+    const { atLeast = 500, memoryMiB = 512, brokersMayLose = [] } = fault.scene ?? {};
+    return {
+      truth: this.#truly(),
+      routes: await this.#routes(),
+      journal: await readStopped(this.journal),
+      scrapes: this.#scraper.scrapes,
+      kills: this.kills,
+      presents: this.presents,
+      brokersMayLose,
+      memoryMiB,
+      atLeast,
+      recoveryMs: this.#recoveryMs,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.rest().catch(() => {});
+    await this.#scope.disposeAsync();
+  }
+
+  #truly(): readonly TruthRevision[] {
+    return this.truth.revisions.slice(this.#first);
+  }
+
+  async #routes(): Promise<readonly RouteHistory[]> {
+    const { subscribers, fault } = this.#parts;
+    return Promise.all(
+      Array.from(subscribers, async ([broker, subscriber]) => {
+        const seen = await subscriber.seen();
+        return { route: broker, broker, seen, gaps: gapsIn(seen), takes: fault.scene?.takes ?? (() => true) };
+      }),
+    );
+  }
+
+  /** Nothing waits, and what is missing all the same has died or expired, by the daemon's counters. */
+  async #isComplete(): Promise<boolean> {
+    const last = this.#scraper.scrapes.at(-1);
+    if (last === undefined || Date.now() - last.at > 2_000) return false;
+    const counters = [...last.routes.values()];
+    if (counters.length === 0 || counters.some(({ lag, pending }) => lag + pending > 0)) return false;
+    const routes = await this.#routes();
+    const history = { truth: this.#truly(), routes, journal: NOTHING, presents: this.presents };
+    return routes.every((route) => {
+      const { dead = 0, expired = 0 } = last.routes.get(route.route) ?? {};
+      return classify(history, route).counts.missing <= dead + expired;
+    });
+  }
+}
+
+/** What the file holds is not looked at before the daemon has ended. */
+const NOTHING: StoppedJournal = { routes: new Map(), records: new Map(), checkpoints: new Map(), epochs: 0 };
