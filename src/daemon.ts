@@ -10,6 +10,7 @@ import type { Logger } from 'pino';
 import type { ServedBroker } from './adapter.ts';
 import type { Clock } from './clock.ts';
 import type { BrokerConfig, Config } from './config/config.ts';
+import { serveControl } from './control/server.ts';
 import { type RouteStatus, RouteWorker } from './delivery/route-worker.ts';
 import { envelopeOf } from './envelope/event.ts';
 import { gapRecord } from './envelope/gap.ts';
@@ -61,6 +62,8 @@ export async function startDaemon(options: DaemonOptions, stop: AbortSignal, kil
   failpoint('daemon.routes-made');
   const source = new Source(sourceOptions(options, journal));
 
+  const inspected = { journal, running: { routes, streams: source.status } };
+  stack.use(await serveControl({ path: config.journal.path, inspected, log }));
   if (config.metrics)
     stack.use(await serveMetrics(config.metrics, async () => metricsText(await observed(journal, routes, source))));
 
@@ -84,21 +87,15 @@ export async function startDaemon(options: DaemonOptions, stop: AbortSignal, kil
   return {
     journal,
     served,
-    get routes() {
-      return new Map(
-        [...routes].map(([name, { broker, worker }]) => [name, { broker, status: worker.status }] as const),
-      );
-    },
-    get streams() {
-      return source.status;
-    },
+    routes,
+    streams: source.status,
     ended,
   };
 }
 
 interface RunningRoute {
   readonly broker: string;
-  readonly worker: RouteWorker;
+  readonly status: RouteStatus;
   run(stop: AbortSignal, kill: AbortSignal): Promise<void>;
 }
 
@@ -124,7 +121,9 @@ function routeOf(config: RouteConfig, { options, journal, served }: Wiring): Run
   });
   return {
     broker: config.broker,
-    worker,
+    get status() {
+      return worker.status;
+    },
     async run(stop, kill) {
       // The journal keeps what a route has not had yet, so it must know of one that still waits for its first subscriber.
       const { startFrom, atQuota } = route;
@@ -141,7 +140,7 @@ async function observed(
   source: Source,
 ): Promise<Observed> {
   const routes = (await journal.routes()).flatMap((state) => {
-    const status = running.get(state.route)?.worker.status;
+    const status = running.get(state.route)?.status;
     return status ? { ...state, up: status.connection.kind === 'up', parkedLanes: status.parked.length } : [];
   });
   const streams = source.status.map(({ stream, up, counters }) => {

@@ -73,6 +73,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/delivery/': ['src/envelope/', 'src/adapter.ts', 'src/journal/', 'src/routing/'],
   'src/source/': ['src/envelope/', 'src/journal/'],
   'src/observe/': ['src/envelope/', 'src/adapter.ts', 'src/journal/', 'src/delivery/', 'src/source/'],
+  'src/control/': ['src/envelope/', 'src/adapter.ts', 'src/journal/', 'src/delivery/', 'src/source/'],
   'src/config/': ['src/adapter.ts', 'src/journal/', 'src/routing/', 'src/source/'],
   'src/simulator/': [],
   'src/daemon.ts': [
@@ -83,6 +84,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/delivery/',
     'src/source/',
     'src/observe/',
+    'src/control/',
     'src/config/',
   ],
   // The demo counts with a subscriber of its own.

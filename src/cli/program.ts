@@ -80,7 +80,22 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
       const { simulateCluster } = await import('./simulate.ts');
       await simulateCluster(options, terminal, signals().stop);
     });
+
+  withJournalOption(program.command('status'))
+    .description('where streams and routes stand, of a running daemon or a stopped one')
+    .option('--json', 'one JSON object on standard output')
+    .action(async (options) => {
+      const { status } = await import('./status.ts');
+      done(await status(options));
+    });
   return program;
+}
+
+/** What belongs to a command that looks into a journal. */
+function withJournalOption(command: Command): Command {
+  return command
+    .option('-c, --config <file>', "the daemon's config, which names its journal")
+    .option('--journal <path>', 'the journal itself');
 }
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];

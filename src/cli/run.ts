@@ -40,7 +40,13 @@ async function runUntil({ stop, kill }: StopSignals, options: RunOptions, termin
   const log = await createLog({ level: options.logLevel, pretty, write: (text) => terminal.write(text) });
   if (!pretty) terminal.sayThrough(log);
   log.info(
-    { version: VERSION, cluster: config.cluster, server: cluster.server.href, from: cluster.describe },
+    {
+      version: VERSION,
+      cluster: config.cluster,
+      server: cluster.server.href,
+      from: cluster.describe,
+      journal: config.journal.path,
+    },
     'starting',
   );
   const daemon = await start({ config, cluster, log, clock: systemClock, version: VERSION }, { stop, kill });

@@ -25,6 +25,8 @@ export interface Settings extends JournalOptions {
   readonly cluster: string;
   readonly log: Logger;
   readonly ringBytes?: number;
+  /** Nothing is deleted by age, and no route is taken for removed: no daemon runs on it. */
+  readonly idle?: boolean;
 }
 
 const RING_BYTES = 16 * 1024 * 1024;
@@ -48,7 +50,7 @@ export class SqliteJournal implements Journal {
   readonly #opened = new Set<RouteName>();
   #usage: Usage;
   #duplicates = 0;
-  readonly #grace: NodeJS.Timeout;
+  readonly #grace: NodeJS.Timeout | undefined;
   #advanced: NodeJS.Immediate | undefined;
   /** The one read under way: who lags waits for a turn here, and not in the worker, before the next commit. */
   #reading: Promise<unknown> = Promise.resolve();
@@ -69,7 +71,8 @@ export class SqliteJournal implements Journal {
       if (state) this.#states.set(stream, { ...state, floor: higher(state.floor, floor) });
     };
     this.#upkeep = new Upkeep({ ...settings, commits: this.#commits, onFloor });
-    this.#grace = setTimeout(() => this.#closeOthers().catch(() => {}), GRACE_MS).unref();
+    if (settings.idle) this.#upkeep.end();
+    else this.#grace = setTimeout(() => this.#closeOthers().catch(() => {}), GRACE_MS).unref();
   }
 
   async streams(): Promise<readonly StreamState[]> {

@@ -53,6 +53,7 @@ export class WorkerLink {
     } finally {
       this.#ended = true;
       await this.#worker.terminate();
+      for (const { reject } of this.#waiting.values()) reject(new Error('the journal is closed'));
     }
   }
 

@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { failpoint } from '../failpoint.ts';
@@ -31,6 +33,41 @@ export async function openJournal(options: OpenOptions, signal?: AbortSignal): P
     note.write();
     failpoint('journal.opened');
     return new SqliteJournal(options, link, opened, note);
+  } catch (error) {
+    await link.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens what a stopped daemon has left, to look at and to mend: nothing is deleted by age or quota, and no route is taken
+ * for removed. `busy`, with who has it open, when the daemon has not stopped; rejects when there is no journal.
+ */
+export async function openStopped(
+  path: string,
+  log: Logger,
+): Promise<{ readonly journal: Journal } | { readonly busy: string }> {
+  const there = await stat(path).catch(() => undefined);
+  if (!there?.isFile()) throw new Error(`there is no journal at ${resolve(path)}`);
+  await prepareDirectory(path);
+  const note = new OwnerNote(path);
+  const link = new WorkerLink(path, (error) => log.debug(error.message));
+  try {
+    const opened = await link.call('open', { path, sync: 'full', maxBytes: Number.POSITIVE_INFINITY });
+    if (opened.kind === 'busy') {
+      await link.close();
+      return { busy: note.read() ?? 'another process' };
+    }
+    note.write();
+    const unbounded = { retainMs: Number.POSITIVE_INFINITY, maxBytes: Number.POSITIVE_INFINITY };
+    return {
+      journal: new SqliteJournal(
+        { path, ...unbounded, sync: 'full', cluster: '', log, idle: true },
+        link,
+        opened,
+        note,
+      ),
+    };
   } catch (error) {
     await link.close();
     throw error;

@@ -1,0 +1,12 @@
+import type { z } from 'zod';
+import type { Operation } from './operation.ts';
+import { status } from './status.ts';
+
+/** All that can be asked of a journal, through the running daemon or on a stopped one's file. */
+const table = { status };
+
+export type OperationName = keyof typeof table;
+export type Argument<N extends OperationName> = z.output<(typeof table)[N]['argument']>;
+export type Item<N extends OperationName> = z.output<(typeof table)[N]['item']>;
+
+export const operations: { readonly [N in OperationName]: Operation<Argument<N>, Item<N>> } = table;
