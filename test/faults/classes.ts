@@ -49,4 +49,4 @@ export function classify(history: Pick<History, 'truth' | 'journal' | 'presents'
   return { of, counts: Object.fromEntries(CLASSES.map((one) => [one, count(one)])) as Record<Class, number> };
 }
 
-const NONE: ReadonlySet<string> = new Set();
+const NONE: ReadonlyMap<string, string> = new Map();

@@ -1,6 +1,8 @@
+import type { RejectReason } from '../../src/adapter.ts';
 import type { KubeAddress } from '../backends/kube.ts';
 import type { TruthRevision } from '../backends/truth.ts';
 import type { Broker, BrokerName } from './brokers.ts';
+import type { History } from './history.ts';
 import type { Scene } from './scene.ts';
 
 /** Something that goes wrong, and what must hold all the same. */
@@ -15,6 +17,8 @@ export interface Fault {
   unavailable?(): Promise<string | undefined>;
   /** Breaks and mends, while Events are written; everything must be whole again when it settles. */
   inject(scene: Scene): Promise<void>;
+  /** What must hold beyond the promises: gives all that does not, in words. It may leave notes for the table. */
+  judge?(scene: Scene, history: History): Promise<readonly string[]> | readonly string[];
 }
 
 interface SceneSpec {
@@ -32,6 +36,8 @@ interface SceneSpec {
   readonly front?: (kube: KubeAddress) => Promise<AsyncDisposable & { readonly address: KubeAddress }>;
   /** Which revisions the routes want, where their `when` does not take all. */
   readonly takes?: (revision: TruthRevision) => boolean;
+  /** The reason for which a revision must end as a dead letter, or undefined where it must not; none must unless given. */
+  readonly dies?: (revision: TruthRevision, broker: BrokerName) => RejectReason | undefined;
   /** Brokers that forget, by this fault, what they have acknowledged. */
   readonly brokersMayLose?: readonly BrokerName[];
   /** Entries that join or replace those of `journal` in the daemon's config. */

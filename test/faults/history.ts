@@ -14,6 +14,8 @@ export interface RouteHistory {
   readonly gaps: readonly Gap[];
   /** Whether the route wants a revision; a fault may give it a `when`. */
   readonly takes: (revision: TruthRevision) => boolean;
+  /** The reason for which a revision must end as a dead letter there; undefined where it must not. */
+  readonly dies: (revision: TruthRevision) => string | undefined;
 }
 
 export interface History {

@@ -44,9 +44,10 @@ async function show(world: World, fault: Fault, seed: number): Promise<Verdict> 
       await fault.inject(scene);
       await scene.settle();
       const history = await scene.history();
-      const found = broken(history);
+      const found = [...broken(history), ...((await fault.judge?.(scene, history)) ?? [])];
       if (found.length > 0) log = (await scene.log()).slice(-3_000);
-      return { fault: fault.name, rows: rowsOf(fault.name, history), broken: found, unavailable: undefined };
+      const rows = rowsOf(fault.name, history, scene.notes);
+      return { fault: fault.name, rows, broken: found, unavailable: undefined };
     } catch (error) {
       log = (await scene.log()).slice(-3_000);
       throw error;

@@ -1,7 +1,7 @@
 /** The judge judged: a history in which one thing is wrong breaks the promise that speaks of it, and no other. */
 import { expect, test } from 'vitest';
 import type { TruthRevision } from '../backends/truth.ts';
-import type { Seen } from '../main-job/subscribers.ts';
+import { placeOf, type Seen } from '../main-job/subscribers.ts';
 import { classify } from './classes.ts';
 import type { History, RouteHistory } from './history.ts';
 import { PROMISES, WINDOW } from './promises.ts';
@@ -32,6 +32,7 @@ function seenOf({ uid, resourceVersion }: TruthRevision): Seen {
     partitionkey: 'Pod/web/web-0',
     sequence,
     part: '0',
+    place: placeOf({ offset: resourceVersion }),
     key: undefined,
     type,
     attributes: {},
@@ -57,6 +58,7 @@ function history(
     seen?: readonly Seen[];
     counters?: Partial<RouteCounters>;
     acknowledged?: number;
+    dead?: readonly (readonly [string, string])[];
     more?: Partial<History>;
   } = {},
 ): History {
@@ -67,12 +69,13 @@ function history(
     seen: change.seen ?? seen,
     gaps: [],
     takes: () => true,
+    dies: () => undefined,
   };
   const stopped = {
     counters: { ...counters, ...change.counters },
     receipts: change.acknowledged ?? COUNT,
-    acknowledged: new Set(ids.slice(0, change.acknowledged)),
-    dead: new Set<string>(),
+    acknowledged: new Map(ids.slice(0, change.acknowledged).map((id, i) => [id, `{"offset":"${100 + i}"}`])),
+    dead: new Map(change.dead),
     waiting: new Set<string>(),
   };
   return {
@@ -128,6 +131,21 @@ const wrong: readonly (readonly [string, string, History])[] = [
     history({ more: { scrapes: [{ at: 0, rssMiB: 1, routes: new Map([['kafka', { ...counters, read: 9 }]]) }] } }),
   ],
   ['a row parked that no counter knows of', 'Nothing silent', history({ counters: { read: COUNT + 1, pending: 1 } })],
+  [
+    'a dead letter for no reason',
+    'A dead letter can never pass',
+    history({
+      seen: seen.slice(1),
+      acknowledged: COUNT - 1,
+      dead: [['u0.100', 'too-large']],
+      counters: { delivered: COUNT - 1, dead: 1 },
+    }),
+  ],
+  [
+    'a receipt that names another place',
+    'Paper trail',
+    history({ seen: seen.map((one) => ({ ...one, place: placeOf({ offset: '7' }) })) }),
+  ],
   ['too much memory', 'Bounded', history({ more: { memoryMiB: 50 } })],
   ['more repeats than a window', 'Bounded', history({ seen: Array.from({ length: WINDOW }, () => seen).flat() })],
   ['a daemon that did not come back', 'It comes back', history({ more: { recoveryMs: undefined } })],
@@ -150,7 +168,14 @@ test('what the broker has acknowledged and does not have was lost by the broker,
 test('a gap record excuses what was overwritten in it, and nothing else', () => {
   const again = { ...revision(7), uid: 'u0' };
   const gap = { stream: '_all', from: '99', to: '107', cause: 'compacted' };
-  const route: RouteHistory = { route: 'kafka', broker: 'kafka', seen: seen.slice(2), gaps: [gap], takes: () => true };
+  const route: RouteHistory = {
+    route: 'kafka',
+    broker: 'kafka',
+    seen: seen.slice(2),
+    gaps: [gap],
+    takes: () => true,
+    dies: () => undefined,
+  };
   const journal = { routes: new Map(), records: new Map<string, number>(), checkpoints: new Map(), epochs: 0 };
   const { of } = classify({ truth: [...truth, again], journal, presents: [] }, route);
   expect([of.get('u0.100'), of.get('u1.101'), of.get('u0.107')]).toEqual(['unrecoverable', 'missing', 'missing']);

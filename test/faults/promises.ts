@@ -1,5 +1,6 @@
 /** Each promise is one function over the recorded history; what it says when it is broken is the promise. */
 import { idOf } from '../main-job/books.ts';
+import { placeOf } from '../main-job/subscribers.ts';
 import { type Class, classify } from './classes.ts';
 import type { History, RouteHistory } from './history.ts';
 import type { RouteCounters } from './scrape.ts';
@@ -53,6 +54,14 @@ export const PROMISES: Readonly<Record<string, Promised>> = {
     ...unbalanced(history),
     ...history.routes.flatMap((route) => miscounted(history, route)),
   ],
+
+  'A dead letter can never pass': (history) => history.routes.flatMap((route) => wrongDeaths(history, route)),
+
+  'Paper trail': (history) =>
+    history.routes.flatMap((route) => {
+      const elsewhere = history.brokersMayLose.includes(route.broker) ? [] : misplaced(history, route);
+      return say(elsewhere, `a receipt names where the broker has it, but these of ${route.route} do not:`);
+    }),
 
   Bounded: (history) => {
     const most = Math.max(0, ...history.scrapes.map(({ rssMiB }) => rssMiB));
@@ -136,6 +145,30 @@ function miscounted(history: History, route: RouteHistory): string[] {
     ...wrong.map(([what, rows, counter]) => `${route.route} has ${what}: ${rows} found, ${counter} counted`),
     ...(unread.length > 0 ? [`a gap record covers what was never read, but none covers ${excerpt(unread)}`] : []),
   ];
+}
+
+/** Those that died without a reason or for another one, and those that should have died. */
+function wrongDeaths({ truth, journal }: History, { route, takes, dies }: RouteHistory): string[] {
+  const dead = journal.routes.get(route)?.dead ?? new Map<string, string>();
+  const taken = truth.filter((revision) => !revision.deleted && takes(revision));
+  const fates = taken.map((revision) => ({ id: idOf(revision), died: dead.get(idOf(revision)), must: dies(revision) }));
+  // A damaged record is no verdict on the message.
+  const wrong = fates.filter(({ died, must }) => died !== undefined && died !== must && died !== 'corrupt-record');
+  const alive = fates.filter(({ died, must }) => died === undefined && must !== undefined);
+  const named = wrong.map(({ id, died }) => ({ id: `${id}: ${died}` }));
+  return [
+    ...say(named, `only what can never pass is a dead letter, with its reason, but on ${route} also`),
+    ...say(alive, `what can never pass is a dead letter, but on ${route} not`),
+  ];
+}
+
+/** Receipts of what a subscriber has found, but nowhere where the receipt says. */
+function misplaced({ journal }: History, { route, seen }: RouteHistory): { readonly id: string }[] {
+  const found = Map.groupBy(seen, ({ id }) => id);
+  return [...(journal.routes.get(route)?.acknowledged ?? [])].flatMap(([id, receipt]) => {
+    const places = found.get(id)?.flatMap(({ place }) => place ?? []) ?? [];
+    return places.length === 0 || places.includes(placeOf(JSON.parse(receipt))) ? [] : { id: `${id}: ${receipt}` };
+  });
 }
 
 function idsOf(of: ReadonlyMap<string, Class>, which: Class): string[] {

@@ -51,6 +51,8 @@ export class Scene implements AsyncDisposable {
   kills = 0;
   /** See History. */
   readonly presents: bigint[] = [];
+  /** What the table says beside the counts, by route. */
+  readonly notes = new Map<BrokerName, string>();
 
   private constructor(parts: Parts, scope: AsyncDisposableStack) {
     this.#parts = parts;
@@ -216,7 +218,9 @@ export class Scene implements AsyncDisposable {
     return Promise.all(
       Array.from(subscribers, async ([broker, subscriber]) => {
         const seen = await subscriber.seen();
-        return { route: broker, broker, seen, gaps: gapsIn(seen), takes: fault.scene?.takes ?? (() => true) };
+        const { takes = () => true, dies = () => undefined } = fault.scene ?? {};
+        const mustDie = (revision: TruthRevision) => dies(revision, broker);
+        return { route: broker, broker, seen, gaps: gapsIn(seen), takes, dies: mustDie };
       }),
     );
   }

@@ -10,9 +10,11 @@ interface StoppedRoute {
   readonly counters: RouteCounters;
   /** Rows of receipts. */
   readonly receipts: number;
-  /** Ids of the CloudEvents that have a receipt, of dead letters, and of what is parked and waits. */
-  readonly acknowledged: ReadonlySet<string>;
-  readonly dead: ReadonlySet<string>;
+  /** The receipt of each CloudEvent that has one, by its id, as the adapter wrote it: JSON. */
+  readonly acknowledged: ReadonlyMap<string, string>;
+  /** The reason of each dead letter, by its id. */
+  readonly dead: ReadonlyMap<string, string>;
+  /** Ids of what is parked and waits. */
   readonly waiting: ReadonlySet<string>;
 }
 
@@ -36,7 +38,8 @@ export async function readStopped(journal: string): Promise<StoppedJournal> {
   await cp(`${journal}-wal`, `${path}-wal`).catch(() => {});
   using db = new DatabaseSync(path);
   const all = (sql: string, ...values: (string | number)[]): Row[] => db.prepare(sql).all(...values);
-  const ids = (sql: string, ...values: number[]) => new Set(all(sql, ...values).map(({ id }) => String(id)));
+  const texts = (sql: string, ...values: number[]) =>
+    new Map(all(sql, ...values).map(({ id, text }) => [String(id), String(text)]));
   const id = "json_extract(r.attributes, '$.id') AS id";
   const streams = all('SELECT name, epoch, rv FROM streams');
   return {
@@ -48,18 +51,20 @@ export async function readStopped(journal: string): Promise<StoppedJournal> {
     routes: new Map(
       all('SELECT * FROM routes').map((row) => {
         const route = Number(row.id);
-        const parked = `SELECT ${id} FROM parked p JOIN records r USING (stream, epoch, position) WHERE p.route = ? AND`;
+        const parked = `SELECT ${id}, p.reason AS text FROM parked p JOIN records r USING (stream, epoch, position)
+                        WHERE p.route = ? AND`;
         return [
           String(row.name),
           {
             counters: countersOf(row, all),
             receipts: Number(all('SELECT count(*) AS count FROM receipts WHERE route = ?', route)[0]?.count),
-            acknowledged: ids(
-              `SELECT ${id} FROM receipts t JOIN records r USING (stream, epoch, position) WHERE t.route = ?`,
+            acknowledged: texts(
+              `SELECT ${id}, t.receipt AS text FROM receipts t JOIN records r USING (stream, epoch, position)
+               WHERE t.route = ?`,
               route,
             ),
-            dead: ids(`${parked} p.state = 'dead'`, route),
-            waiting: ids(`${parked} p.state <> 'dead'`, route),
+            dead: texts(`${parked} p.state = 'dead'`, route),
+            waiting: new Set(texts(`${parked} p.state <> 'dead'`, route).keys()),
           },
         ];
       }),

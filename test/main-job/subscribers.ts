@@ -6,7 +6,7 @@ import { PubSub, v1 } from '@google-cloud/pubsub';
 import { CloudEvent, HTTP } from 'cloudevents';
 import { Kafka, logLevel } from 'kafkajs';
 import { connectAsync } from 'mqtt';
-import { STRUCTURED_CONTENT_TYPE } from '../../src/adapter.ts';
+import { type Receipt, STRUCTURED_CONTENT_TYPE } from '../../src/adapter.ts';
 import type { KafkaAddress } from '../backends/kafka.ts';
 import type { MosquittoAddress } from '../backends/mosquitto.ts';
 import type { NatsAddress } from '../backends/nats.ts';
@@ -23,6 +23,8 @@ export interface Seen {
   readonly sequence: string;
   /** Parts of one topic that have an order of their own, such as the partitions; the order holds within each. */
   readonly part: string;
+  /** Where it lies on the broker, as `placeOf` writes it; undefined where the broker has no name for that. */
+  readonly place?: string;
   /** The broker's own key, where it has one. */
   readonly key: string | undefined;
   readonly type: string;
@@ -51,8 +53,16 @@ export function everythingTo(...places: readonly Place[]) {
   };
 }
 
+/** What a receipt names, less whether it was a repeat: two receipts of one message give the same text. */
+export function placeOf({ duplicate: _, ...names }: Receipt): string {
+  return Object.keys(names)
+    .sort()
+    .map((name) => `${name} ${names[name]}`)
+    .join(', ');
+}
+
 /** As the CloudEvents SDK understands it, which shares no code with the daemon. */
-function decode({ key, headers, body }: Received, part: string): Seen {
+function decode({ key, headers, body, place }: Received, part: string): Seen {
   const plain = Object.entries(headers).map(([name, value]) => {
     const attribute = name.toLowerCase().replace(/^ce[-_]/, 'ce-');
     return [attribute, attribute === 'content-type' ? value.split(';')[0] : value] as const;
@@ -67,6 +77,7 @@ function decode({ key, headers, body }: Received, part: string): Seen {
     partitionkey: String(partitionkey),
     sequence: String(sequence),
     part,
+    ...(place && { place: placeOf(place) }),
     key,
     type: String(type),
     attributes,
@@ -97,10 +108,11 @@ export async function kafkaSubscriber(at: KafkaAddress, topic = `events-${random
 }
 
 function kafkaEvent(line: string): Seen {
-  const { partition, key, headers, payload } = JSON.parse(line);
+  const { topic, partition, offset, key, headers, payload } = JSON.parse(line);
   const named: Record<string, string> = {};
   for (let i = 0; i < headers.length; i += 2) named[headers[i]] = headers[i + 1];
-  return decode({ key, headers: named, body: Buffer.from(payload) }, String(partition));
+  const place = { topic, partition, offset };
+  return decode({ key, headers: named, body: Buffer.from(payload), place }, String(partition));
 }
 
 /** Subscribed from the start on, for MQTT keeps nothing for those who come later. */
@@ -221,6 +233,7 @@ export async function pubSubSubscriber(at: PubSubAddress, name = `events-${rando
         key: message?.orderingKey ?? '',
         headers: message?.attributes ?? {},
         body: Buffer.from(message?.data ?? ''),
+        place: { topic: name, messageId: message?.messageId ?? '' },
       };
       // The fake numbers its messages in the order in which it took them: m0, m1, …
       found.push({ number: Number(message?.messageId?.slice(1)), seen: decode(received, 'all') });
