@@ -12,7 +12,7 @@ const CLASSES = [
   'filtered',
   /** The route has let go of it at the quota, and a gap record says so. */
   'expired',
-  /** The API server had it no longer when it was asked, and a gap record says so. */
+  /** The API server had it no longer when it was asked, and a gap record says so, if there was a journal to know it. */
   'unrecoverable',
   /** The broker has acknowledged it, and does not have it. */
   'lost by broker',
@@ -26,12 +26,15 @@ export interface Classified {
   readonly counts: Readonly<Record<Class, number>>;
 }
 
-export function classify(history: Pick<History, 'truth' | 'journal' | 'presents'>, route: RouteHistory): Classified {
+export function classify(
+  history: Pick<History, 'truth' | 'journal' | 'presents' | 'forgotten'>,
+  route: RouteHistory,
+): Classified {
   const seen = new Set(route.seen.map(({ id }) => id));
   const { acknowledged, dead } = history.journal.routes.get(route.route) ?? { acknowledged: NONE, dead: NONE };
   const atQuota = route.gaps.filter(({ cause }) => cause === 'quota');
   const ofSource = route.gaps.filter(({ cause }) => cause !== 'quota');
-  const lost = unrecoverable(history.truth, ofSource, history.presents);
+  const lost = unrecoverable(history.truth, [...ofSource, ...history.forgotten], history.presents);
   const inGap = (rv: bigint) => atQuota.some(({ from = '0', to }) => BigInt(from) < rv && rv <= BigInt(to));
   const of = new Map<string, Class>();
   for (const revision of history.truth) {

@@ -21,6 +21,13 @@ export interface Fault {
   judge?(scene: Scene, history: History): Promise<readonly string[]> | readonly string[];
 }
 
+/** Stands between the daemon and the API server. */
+export interface Front extends AsyncDisposable {
+  readonly address: KubeAddress;
+  /** See History. */
+  readonly presents?: readonly bigint[];
+}
+
 interface SceneSpec {
   /** Events written in a second, meanwhile; 0 leaves the writing to the fault. 300 unless given. */
   readonly rate?: number;
@@ -33,7 +40,7 @@ interface SceneSpec {
   /** Other ways to start a broker, such as behind a proxy; those are the fault's own. */
   readonly start?: Partial<Readonly<Record<BrokerName, () => Promise<Broker>>>>;
   /** Puts something between the daemon and the API server; whoever writes goes past it. */
-  readonly front?: (kube: KubeAddress) => Promise<AsyncDisposable & { readonly address: KubeAddress }>;
+  readonly front?: (kube: KubeAddress) => Promise<Front>;
   /** Which revisions the routes want, where their `when` does not take all. */
   readonly takes?: (revision: TruthRevision) => boolean;
   /** The reason for which a revision must end as a dead letter, or undefined where it must not; none must unless given. */

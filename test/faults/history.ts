@@ -28,6 +28,8 @@ export interface History {
   readonly kills: number;
   /** resourceVersions of pages that a list got from the present, for its snapshot had been compacted. */
   readonly presents: readonly bigint[];
+  /** What a journal that was taken away has forgotten, and its successor cannot know: no gap record tells of it. */
+  readonly forgotten: readonly Gap[];
   /** Those that the fault makes forget what they have acknowledged; from any other a receipt without a message is ours. */
   readonly brokersMayLose: readonly BrokerName[];
   readonly memoryMiB: number;

@@ -85,11 +85,13 @@ function history(
       routes: new Map([['kafka', stopped]]),
       records: new Map(ids.map((id) => [id, 0])),
       checkpoints: new Map(),
+      trimmed: false,
       epochs: 0,
     },
     scrapes: [{ at: 0, rssMiB: 100, routes: new Map([['kafka', counters]]) }],
     kills: 0,
     presents: [],
+    forgotten: [],
     memoryMiB: 200,
     atLeast: COUNT,
     recoveryMs: 1,
@@ -176,7 +178,8 @@ test('a gap record excuses what was overwritten in it, and nothing else', () => 
     takes: () => true,
     dies: () => undefined,
   };
-  const journal = { routes: new Map(), records: new Map<string, number>(), checkpoints: new Map(), epochs: 0 };
-  const { of } = classify({ truth: [...truth, again], journal, presents: [] }, route);
+  const records = new Map<string, number>();
+  const journal = { routes: new Map(), records, checkpoints: new Map(), trimmed: false, epochs: 0 };
+  const { of } = classify({ truth: [...truth, again], journal, presents: [], forgotten: [] }, route);
   expect([of.get('u0.100'), of.get('u1.101'), of.get('u0.107')]).toEqual(['unrecoverable', 'missing', 'missing']);
 });

@@ -2,16 +2,16 @@ import { mkdtempDisposable, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type KubeAddress, type KubeBackend, startKube } from '../backends/kube.ts';
+import { type KubeBackend, startKube } from '../backends/kube.ts';
 import { KubeClient } from '../backends/kube-client.ts';
 import { freePort, type Program } from '../backends/process.ts';
 import { type Truth, type TruthRevision, watchTruth } from '../backends/truth.ts';
-import { startDaemonProcess, watching } from '../main-job/daemon-process.ts';
-import { gapsIn } from '../main-job/gaps.ts';
+import { type DaemonSpec, startDaemonProcess, watching, writeConfig } from '../main-job/daemon-process.ts';
+import { type Gap, gapsIn } from '../main-job/gaps.ts';
 import type { Subscriber } from '../main-job/subscribers.ts';
 import { type Broker, type BrokerName, START } from './brokers.ts';
 import { classify } from './classes.ts';
-import type { Fault } from './fault.ts';
+import type { Fault, Front } from './fault.ts';
 import type { History, RouteHistory } from './history.ts';
 import { SteadyLoad } from './load.ts';
 import type { Random } from './random.ts';
@@ -23,14 +23,15 @@ interface Parts {
   readonly fault: Fault;
   readonly random: Random;
   readonly quick: boolean;
-  readonly directory: string;
   readonly namespace: string;
   readonly kube: KubeBackend;
-  readonly address: KubeAddress;
+  readonly front: Front | undefined;
   readonly brokers: ReadonlyMap<BrokerName, Broker>;
   readonly subscribers: ReadonlyMap<BrokerName, Subscriber>;
   readonly truth: Truth;
   readonly daemon: Program;
+  readonly spec: DaemonSpec;
+  readonly journal: string;
   readonly port: number;
 }
 
@@ -51,6 +52,7 @@ export class Scene implements AsyncDisposable {
   kills = 0;
   /** See History. */
   readonly presents: bigint[] = [];
+  readonly forgotten: Gap[] = [];
   /** What the table says beside the counts, by route. */
   readonly notes = new Map<BrokerName, string>();
 
@@ -76,24 +78,23 @@ export class Scene implements AsyncDisposable {
     }
     const client = scope.use(new KubeClient(kube.address));
     const namespace = await client.createNamespace('fault');
-    const address = scene.front === undefined ? kube.address : scope.use(await scene.front(kube.address)).address;
+    const front = scene.front === undefined ? undefined : scope.use(await scene.front(kube.address));
     const truth = scope.use(await watchTruth(kube.address));
     const port = await freePort();
-    const daemon = scope.use(
-      await startDaemonProcess({
-        directory,
-        kube: address,
-        source: { startFrom: 'now' },
-        brokers: Object.fromEntries([...subscribers].map(([name, { broker }]) => [name, broker])),
-        routes: [...subscribers].map(([name, { to }]) => ({ name, to: { broker: name, ...to }, ...scene.route })),
-        more: {
-          metrics: { host: '127.0.0.1', port },
-          journal: { path: join(directory, 'journal.db'), ...scene.journal },
-        },
-      }),
-    );
+    const journal = join(directory, 'journal.db');
+    const spec: DaemonSpec = {
+      directory,
+      kube: front?.address ?? kube.address,
+      source: { startFrom: 'now' },
+      brokers: Object.fromEntries([...subscribers].map(([name, { broker }]) => [name, broker])),
+      routes: [...subscribers].map(([name, { to }]) => ({ name, to: { broker: name, ...to }, ...scene.route })),
+      more: { metrics: { host: '127.0.0.1', port }, journal: { path: journal, ...scene.journal } },
+    };
+    const daemon = scope.use(await startDaemonProcess(spec));
     await watching(port);
-    const parts = { ...chance, fault, directory, namespace, kube, address, brokers, subscribers, truth, daemon, port };
+    const parts = {
+      ...{ ...chance, fault, namespace, kube, front, brokers, subscribers, truth, daemon, spec, journal, port },
+    };
     return new Scene(parts, scope.move());
   }
 
@@ -119,7 +120,12 @@ export class Scene implements AsyncDisposable {
   }
 
   get journal(): string {
-    return join(this.#parts.directory, 'journal.db');
+    return this.#parts.journal;
+  }
+
+  /** What the daemon's config is made from. */
+  get spec(): DaemonSpec {
+    return this.#parts.spec;
   }
 
   get metricsPort(): number {
@@ -141,6 +147,13 @@ export class Scene implements AsyncDisposable {
   /** The daemon's own words since its first start. */
   log(): Promise<string> {
     return readFile(this.daemon.log, 'utf8');
+  }
+
+  /** The daemon's next start finds these entries in its config's `journal`, beside or instead of the fault's own. */
+  async reconfigure(journal: object): Promise<void> {
+    const { spec, fault } = this.#parts;
+    const whole = { path: this.journal, ...fault.scene?.journal, ...journal };
+    await writeConfig({ ...spec, more: { ...spec.more, journal: whole } });
   }
 
   /** Ends the daemon as the kernel would. */
@@ -196,7 +209,8 @@ export class Scene implements AsyncDisposable {
       journal: await readStopped(this.journal),
       scrapes: this.#scraper.scrapes,
       kills: this.kills,
-      presents: this.presents,
+      presents: this.#presents(),
+      forgotten: this.forgotten,
       brokersMayLose,
       memoryMiB,
       atLeast,
@@ -207,6 +221,10 @@ export class Scene implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.rest().catch(() => {});
     await this.#scope.disposeAsync();
+  }
+
+  #presents(): readonly bigint[] {
+    return [...this.presents, ...(this.#parts.front?.presents ?? [])];
   }
 
   #truly(): readonly TruthRevision[] {
@@ -232,7 +250,8 @@ export class Scene implements AsyncDisposable {
     const counters = [...last.routes.values()];
     if (counters.length === 0 || counters.some(({ lag, pending }) => lag + pending > 0)) return false;
     const routes = await this.#routes();
-    const history = { truth: this.#truly(), routes, journal: NOTHING, presents: this.presents };
+    const { forgotten } = this;
+    const history = { truth: this.#truly(), routes, journal: NOTHING, presents: this.#presents(), forgotten };
     return routes.every((route) => {
       const { dead = 0, expired = 0 } = last.routes.get(route.route) ?? {};
       return classify(history, route).counts.missing <= dead + expired;
@@ -241,4 +260,10 @@ export class Scene implements AsyncDisposable {
 }
 
 /** What the file holds is not looked at before the daemon has ended. */
-const NOTHING: StoppedJournal = { routes: new Map(), records: new Map(), checkpoints: new Map(), epochs: 0 };
+const NOTHING: StoppedJournal = {
+  routes: new Map(),
+  records: new Map(),
+  checkpoints: new Map(),
+  trimmed: false,
+  epochs: 0,
+};

@@ -24,6 +24,8 @@ export interface StoppedJournal {
   readonly records: ReadonlyMap<string, number>;
   /** Up to where each stream has been read, by its name; none where there is no checkpoint. */
   readonly checkpoints: ReadonlyMap<string, bigint | undefined>;
+  /** Whether retention has deleted any record, and with it its receipts. */
+  readonly trimmed: boolean;
   /** The highest epoch of any stream. */
   readonly epochs: number;
 }
@@ -41,12 +43,13 @@ export async function readStopped(journal: string): Promise<StoppedJournal> {
   const texts = (sql: string, ...values: number[]) =>
     new Map(all(sql, ...values).map(({ id, text }) => [String(id), String(text)]));
   const id = "json_extract(r.attributes, '$.id') AS id";
-  const streams = all('SELECT name, epoch, rv FROM streams');
+  const streams = all('SELECT name, epoch, rv, trimmed_position FROM streams');
   return {
     records: new Map(
       all(`SELECT ${id}, r.epoch FROM records r ORDER BY r.id`).map((row) => [String(row.id), Number(row.epoch)]),
     ),
     checkpoints: new Map(streams.map(({ name, rv }) => [String(name), rv === null ? undefined : BigInt(String(rv))])),
+    trimmed: streams.some(({ trimmed_position }) => trimmed_position !== ''),
     epochs: Math.max(0, ...streams.filter(({ name }) => name !== '_gaps').map(({ epoch }) => Number(epoch))),
     routes: new Map(
       all('SELECT * FROM routes').map((row) => {

@@ -24,8 +24,8 @@ export interface DaemonSpec {
   readonly more?: object;
 }
 
-/** The daemon as a user runs it: its own process, its config a file. */
-export async function startDaemonProcess(spec: DaemonSpec): Promise<Program> {
+/** What a daemon finds at its next start; its path. */
+export async function writeConfig(spec: DaemonSpec): Promise<string> {
   const { directory, kube, token = kube.token, source, brokers, routes, name = 'daemon', more } = spec;
   const [config, ca, tokenFile] = [`${name}.yaml`, 'ca.pem', 'token'].map((file) => join(directory, file));
   if (config === undefined || ca === undefined || tokenFile === undefined)
@@ -44,6 +44,13 @@ export async function startDaemonProcess(spec: DaemonSpec): Promise<Program> {
     ...more,
   };
   await writeFile(config, stringify(whole));
+  return config;
+}
+
+/** The daemon as a user runs it: its own process, its config a file. */
+export async function startDaemonProcess(spec: DaemonSpec): Promise<Program> {
+  const { directory, name = 'daemon' } = spec;
+  const config = await writeConfig(spec);
   const log = join(directory, `${name}.log`);
   return Program.start({
     name: 'kube-fanout',

@@ -20,6 +20,7 @@ export class Tap implements AsyncDisposable {
   /** The resourceVersions of pages that came from no list's snapshot, for their token had expired, but from the present. */
   readonly presents: bigint[] = [];
   readonly #snapshots = new Set<string>();
+  readonly #watches = new Set<AbortController>();
   /** Told of each moment of each page; the page goes on at once. */
   onPage: (moment: Moment) => void = () => {};
   readonly #server: Server;
@@ -51,6 +52,11 @@ export class Tap implements AsyncDisposable {
     this.#server.close();
   }
 
+  /** Ends every watch that is open, in good order, as a proxy does that has an idle limit. */
+  endWatches(): void {
+    for (const watch of this.#watches) watch.abort();
+  }
+
   async #pass(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
     const path = asked.url ?? '/';
     const query = new URL(path, this.#kube.server).searchParams;
@@ -66,10 +72,26 @@ export class Tap implements AsyncDisposable {
     });
     answer.writeHead(statusCode, { 'content-type': String(headers['content-type']) });
     answer.flushHeaders();
+    if (query.has('watch')) return this.#watch(body, answer);
     if (!isPage) return pipeline(body, answer);
     const bytes = Buffer.from(await body.bytes());
     if (statusCode === 200) this.#note(bytes, query.has('continue'));
     await this.#page(bytes, answer);
+  }
+
+  async #watch(body: AsyncIterable<Uint8Array>, answer: ServerResponse): Promise<void> {
+    const ended = new AbortController();
+    this.#watches.add(ended);
+    ended.signal.addEventListener('abort', () => answer.end());
+    try {
+      for await (const chunk of body) {
+        if (ended.signal.aborted) return;
+        if (!answer.write(chunk)) await once(answer, 'drain', { signal: ended.signal });
+      }
+      answer.end();
+    } finally {
+      this.#watches.delete(ended);
+    }
   }
 
   #count(continued: boolean): void {

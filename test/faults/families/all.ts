@@ -1,4 +1,5 @@
 import type { Fault } from '../fault.ts';
 import { DAEMON } from './daemon.ts';
+import { FAILPOINT_KILLS } from './failpoints.ts';
 
-export const FAULTS: readonly Fault[] = [...DAEMON];
+export const FAULTS: readonly Fault[] = [...FAILPOINT_KILLS, ...DAEMON];
