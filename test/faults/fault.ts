@@ -47,6 +47,8 @@ interface SceneSpec {
   readonly dies?: (revision: TruthRevision, broker: BrokerName) => RejectReason | undefined;
   /** Brokers that forget, by this fault, what they have acknowledged. */
   readonly brokersMayLose?: readonly BrokerName[];
+  /** The journal lies on a file system of its own, of so many MiB. */
+  readonly volumeMiB?: number;
   /** Entries that join or replace those of `journal` in the daemon's config. */
   readonly journal?: object;
   /** Entries that join or replace those of each route. */

@@ -8,7 +8,7 @@ import { freePort, type Program } from '../backends/process.ts';
 import { type Truth, type TruthRevision, watchTruth } from '../backends/truth.ts';
 import { type DaemonSpec, startDaemonProcess, watching, writeConfig } from '../main-job/daemon-process.ts';
 import { type Gap, gapsIn } from '../main-job/gaps.ts';
-import type { Subscriber } from '../main-job/subscribers.ts';
+import type { Seen, Subscriber } from '../main-job/subscribers.ts';
 import { type Broker, type BrokerName, START } from './brokers.ts';
 import { classify } from './classes.ts';
 import type { Fault, Front } from './fault.ts';
@@ -17,6 +17,7 @@ import { SteadyLoad } from './load.ts';
 import type { Random } from './random.ts';
 import { Scraper } from './scrape.ts';
 import { readStopped, type StoppedJournal } from './stopped-journal.ts';
+import { Volume } from './volume.ts';
 import type { World } from './world.ts';
 
 interface Parts {
@@ -31,6 +32,7 @@ interface Parts {
   readonly truth: Truth;
   readonly daemon: Program;
   readonly spec: DaemonSpec;
+  readonly volume: Volume | undefined;
   readonly journal: string;
   readonly port: number;
 }
@@ -81,9 +83,12 @@ export class Scene implements AsyncDisposable {
     const front = scene.front === undefined ? undefined : scope.use(await scene.front(kube.address));
     const truth = scope.use(await watchTruth(kube.address));
     const port = await freePort();
-    const journal = join(directory, 'journal.db');
+    const volume =
+      scene.volumeMiB === undefined ? undefined : scope.use(await Volume.mount(directory, scene.volumeMiB));
+    const journal = join(volume?.path ?? directory, 'journal.db');
     const spec: DaemonSpec = {
       directory,
+      program: await world.daemon(),
       kube: front?.address ?? kube.address,
       source: { startFrom: 'now' },
       brokers: Object.fromEntries([...subscribers].map(([name, { broker }]) => [name, broker])),
@@ -93,7 +98,7 @@ export class Scene implements AsyncDisposable {
     const daemon = scope.use(await startDaemonProcess(spec));
     await watching(port);
     const parts = {
-      ...{ ...chance, fault, namespace, kube, front, brokers, subscribers, truth, daemon, spec, journal, port },
+      ...{ ...chance, fault, namespace, kube, front, brokers, subscribers, truth, daemon, spec, volume, journal, port },
     };
     return new Scene(parts, scope.move());
   }
@@ -123,6 +128,12 @@ export class Scene implements AsyncDisposable {
     return this.#parts.journal;
   }
 
+  get volume(): Volume {
+    const { volume } = this.#parts;
+    if (volume === undefined) throw new Error('the fault has not asked for a volume');
+    return volume;
+  }
+
   /** What the daemon's config is made from. */
   get spec(): DaemonSpec {
     return this.#parts.spec;
@@ -142,6 +153,11 @@ export class Scene implements AsyncDisposable {
 
   get scraper(): Scraper {
     return this.#scraper;
+  }
+
+  /** What a broker's subscriber has so far. */
+  async seen(broker: BrokerName): Promise<readonly Seen[]> {
+    return (await this.#parts.subscribers.get(broker)?.seen()) ?? [];
   }
 
   /** The daemon's own words since its first start. */
