@@ -57,6 +57,7 @@ export function configOf(
       name: route.name as RouteName,
       broker: route.to.broker,
       when: route.when,
+      whenLines: targets[index]?.whenLines,
       destination: targets[index]?.destination,
       key: route.key,
       options: targets[index]?.options,

@@ -18,6 +18,7 @@ interface Site {
 /** What a route's `to` says, once its broker is known. */
 export interface Target {
   readonly destination: string | undefined;
+  readonly whenLines: readonly number[] | undefined;
   readonly options: unknown;
 }
 
@@ -37,7 +38,10 @@ export function checkRoute(path: Path, site: Site): CheckedRoute {
   const key = text('key');
   const { target, problems } = checkTarget([...path, 'to'], site);
   return {
-    target,
+    target: target && {
+      ...target,
+      whenLines: when === undefined ? undefined : tree.linesWithin([...path, 'when'], when),
+    },
     problems: [
       ...(when === undefined ? [] : checkExpression(tree, [...path, 'when'], when, 'bool')),
       ...(key === undefined ? [] : checkExpression(tree, [...path, 'key'], key)),
@@ -87,7 +91,7 @@ function checkTo(path: Path, type: AdapterType, { tree, references }: Site): Che
   const name =
     field === undefined || others.length > 0 ? undefined : references.parse(z.string().min(1), [...path, field]);
   return {
-    target: { destination: name?.data, options: options.data },
+    target: { destination: name?.data, whenLines: undefined, options: options.data },
     problems: [
       ...others.map((other) => otherField([...path, other], type, tree)),
       ...problemsOf([...options.issues, ...(name?.issues ?? [])], { tree, references, keysAt: keys }),

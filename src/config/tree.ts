@@ -51,6 +51,22 @@ export class Tree {
     return [first[0], Math.max(last[1], first[0] + 1)];
   }
 
+  /** In which line each character of a text stands, counted from 1. */
+  linesWithin(path: Path, value: string): readonly number[] {
+    const { node } = this.#find(path);
+    const known = isScalar(node) && node.value === value;
+    const lineAt = (offset: number) => this.#text.slice(0, offset).split('\n').length;
+    const ranges = known ? rangesOf(node, value, this.#text) : [];
+    let [at = 0] = ranges[0] ?? this.rangeOf(path);
+    let line = lineAt(at);
+    return Array.from({ length: value.length }, (_, index) => {
+      const next = ranges[index]?.[0] ?? at;
+      line += this.#text.slice(at, next).split('\n').length - 1;
+      at = next;
+      return line;
+    });
+  }
+
   /** A plain text that is followed by a comment on its line, which may have been meant as a part of it. */
   cutByComment(path: Path): boolean {
     const { node } = this.#find(path);

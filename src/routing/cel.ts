@@ -40,6 +40,9 @@ export class ExpressionError extends Error {
   }
 }
 
+/** A part of an expression as the library has read it. */
+export type Syntax = ASTNode;
+
 const RENAMED = 'rematch';
 const patterns = new Map<string, RE2JS>();
 const environment = newEnvironment();
@@ -137,7 +140,13 @@ function rename(text: string, call: Extract<ASTNode, { op: 'rcall' }>): string {
   return `${text.slice(0, at)}${RENAMED}${text.slice(at + RENAMED.length)}`;
 }
 
-function* nodes(from: unknown): Generator<ASTNode> {
+/** What `text` says, for whoever takes an expression apart. Throws ExpressionError. */
+export function syntaxOf(text: string): Syntax {
+  return parse(text).ast;
+}
+
+/** It and all that it is made of, from the outside in. */
+export function* nodes(from: unknown): Generator<ASTNode> {
   if (Array.isArray(from)) for (const one of from) yield* nodes(one);
   else if (isNode(from)) {
     yield from;

@@ -1,7 +1,8 @@
 import type { AdapterType, RejectReason } from '../adapter.ts';
 import type { JournalRecord, RouteName } from '../journal/record.ts';
 import { compileExpression } from './cel.ts';
-import type { Decision, Route } from './route.ts';
+import { decidingPart } from './deciding-part.ts';
+import type { CompiledRoute, Decision, Explanation } from './route.ts';
 import { compileTemplate } from './template.ts';
 import { viewOf } from './view.ts';
 
@@ -11,6 +12,8 @@ export interface RouteConfig {
   readonly broker: string;
   /** CEL; undefined takes every Event. */
   readonly when: string | undefined;
+  /** In which line of its file each character of `when` stands, counted from 1. */
+  readonly whenLines?: readonly number[] | undefined;
   /** The topic or subject, with `{expression}` in it; undefined where the broker has only one destination. */
   readonly destination: string | undefined;
   /** CEL; undefined is the object key. */
@@ -30,7 +33,7 @@ export interface RouteConfig {
  * object. `when` comes before `maxAge`, so that only what the route wanted counts as expired. An expression that fails
  * for an Event makes a dead letter of it: never a silent no.
  */
-export function compileRoute(config: RouteConfig, type: AdapterType): Route {
+export function compileRoute(config: RouteConfig, type: AdapterType): CompiledRoute {
   const rules = type.destination;
   const when = config.when === undefined ? undefined : compileExpression(config.when);
   const key = config.key === undefined ? undefined : compileExpression(config.key);
@@ -53,19 +56,33 @@ export function compileRoute(config: RouteConfig, type: AdapterType): Route {
     return { kind: 'publish', destination, key: messageKey };
   };
 
+  const decide = (record: JournalRecord, now: number): Decision => {
+    try {
+      return judge(record, now);
+    } catch (error) {
+      return reject('invalid-message', error instanceof Error ? error.message : 'It cannot be routed.');
+    }
+  };
+  const whatDecides = decidingPart(config.when ?? 'true');
+  const explain = (record: JournalRecord, now: number): Explanation => {
+    const decision = decide(record, now);
+    if (decision.kind === 'expired') {
+      return { ...decision, ageMs: now - Date.parse(record.attributes.time), maxAgeMs: config.maxAgeMs ?? 0 };
+    }
+    if (decision.kind !== 'filtered') return decision;
+    if (record.kind === 'gap') return { ...decision, by: 'gaps' };
+    const { start, ...part } = whatDecides(viewOf(record));
+    return { ...decision, by: 'when', ...part, line: config.whenLines?.[start] };
+  };
+
   return {
     name: config.name,
     broker: config.broker,
     startFrom: config.startFrom,
     atQuota: config.atQuota,
     constantDestination: name.constant,
-    decide(record, now) {
-      try {
-        return judge(record, now);
-      } catch (error) {
-        return reject('invalid-message', error instanceof Error ? error.message : 'It cannot be routed.');
-      }
-    },
+    decide,
+    explain,
   };
 }
 

@@ -10,6 +10,26 @@ export type Decision =
   /** The name or key cannot be made for this record. */
   | { readonly kind: 'reject'; readonly reason: RejectReason; readonly detail: string };
 
+/** A decision, and why. */
+export type Explanation =
+  | Exclude<Decision, { readonly kind: 'filtered' | 'expired' }>
+  | ({ readonly kind: 'filtered'; readonly by: 'when' } & DecidingPart)
+  /** The route wants no gap records. */
+  | { readonly kind: 'filtered'; readonly by: 'gaps' }
+  | { readonly kind: 'expired'; readonly ageMs: number; readonly maxAgeMs: number };
+
+/** The smallest part of `when` that decides its answer. */
+export interface DecidingPart {
+  /** As it stands in the config. */
+  readonly part: string;
+  /** Where it begins in the config file, counted from 1; undefined when the route came from no file. */
+  readonly line: number | undefined;
+  /** What it gives: false, or true where that is what the whole denies. */
+  readonly gives: boolean;
+  /** What the names in it stand for in this Event. */
+  readonly values: readonly { readonly name: string; readonly value: string | number | boolean }[];
+}
+
 export interface Route {
   readonly name: RouteName;
   readonly broker: string;
@@ -19,4 +39,10 @@ export interface Route {
   readonly constantDestination: Destination | undefined;
   /** Pure but for the clock, which only `maxAge` reads; never throws. */
   decide(record: JournalRecord, now: number): Decision;
+}
+
+/** A route that a person may ask. */
+export interface CompiledRoute extends Route {
+  /** What `decide` says, and which part of the config says so. Costs more: for people, not for the way of an Event. */
+  explain(record: JournalRecord, now: number): Explanation;
 }
