@@ -3,6 +3,7 @@ import { type Cursor, compareCursors, type StreamName } from '../envelope/positi
 import { failpoint } from '../failpoint.ts';
 import { unpackRecords } from './packed-records.ts';
 import type { ParkedTable } from './parked.ts';
+import type { PassedOver } from './passed-over.ts';
 import type { Calls, Changes } from './protocol.ts';
 import { cursorOf, type Records } from './records.ts';
 import type { Routes } from './routes.ts';
@@ -15,6 +16,7 @@ interface Tables {
   readonly parked: ParkedTable;
   readonly settler: Settler;
   readonly records: Records;
+  readonly passedOver: PassedOver;
 }
 
 /** Parked messages that one step expires: each touches half a dozen b-trees, and a step must not take 50 ms. */
@@ -72,12 +74,14 @@ export class Expiry {
     gap,
     now,
   }: Changes['expire']['argument']): Changes['expire']['result'] {
-    const { streams, routes, settler } = this.#tables;
+    const { streams, routes, settler, passedOver } = this.#tables;
     const route = routes.need(name);
     const { id: stream } = streams.need(streamName);
     const before = routes.cursor(route, stream);
     const row = this.#count.get(stream, before.epoch, before.position, upTo.epoch, upTo.position);
     const expired = Number(row?.count);
+    const first = this.#first.get(stream, before.epoch, before.position, upTo.epoch, upTo.position);
+    if (first) passedOver.add(route, { stream, from: cursorOf(first), to: upTo }, { reason: 'quota', at: now });
     failpoint('journal.expiring');
     routes.move(route, stream, upTo);
     const gaps = this.#parkGap(route, gap, now);
@@ -90,7 +94,7 @@ export class Expiry {
     const { streams, routes, parked, settler } = this.#tables;
     const route = routes.need(name);
     const rows = this.#parked.all(streams.need(stream).id, route, upTo.epoch, upTo.position);
-    for (const row of rows) parked.remove(route, Number(row.id));
+    for (const row of rows) parked.remove(route, Number(row.id), 'quota');
     settler.count(route, { expired: rows.length });
     return rows.length;
   }

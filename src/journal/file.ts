@@ -6,8 +6,10 @@ import { failpoint } from '../failpoint.ts';
 import { Appender } from './append.ts';
 import { Expiry } from './expire.ts';
 import { FULL, resultCode } from './failure.ts';
+import { Finder } from './finder.ts';
 import { Holders } from './holders.ts';
 import { ParkedTable } from './parked.ts';
+import { PassedOver } from './passed-over.ts';
 import type { Call, CallName, Calls, Change, ChangeName, ChangeReply, Changes, Usage } from './protocol.ts';
 import { Reader } from './read.ts';
 import { Records } from './records.ts';
@@ -16,6 +18,7 @@ import { Retention } from './retention.ts';
 import { Routes } from './routes.ts';
 import { Settler } from './settle.ts';
 import { Refused, Streams } from './streams.ts';
+import { Trails } from './trails.ts';
 
 type Handlers = { readonly [K in Exclude<CallName, 'open'>]: (argument: Calls[K]['argument']) => Calls[K]['result'] };
 type ChangeHandlers = { readonly [K in ChangeName]: (argument: Changes[K]['argument']) => Changes[K]['result'] };
@@ -40,16 +43,29 @@ export class JournalFile {
     this.#pageSize = Number(db.prepare('PRAGMA page_size').get()?.page_size);
     const streams = new Streams(db);
     const records = new Records(db);
-    const routes = new Routes(db, { streams, records });
-    const parked = new ParkedTable(db, { streams, routes, records });
+    const passedOver = new PassedOver(db);
+    const routes = new Routes(db, { streams, records, passedOver });
+    const parked = new ParkedTable(db, { streams, routes, records, passedOver });
     const settler = new Settler(db, { streams, routes, parked });
     const appender = new Appender({ streams, records });
-    const expiry = new Expiry(db, { streams, routes, parked, settler, records });
-    const removed = new RemovedRoutes(db, { parked, settler });
+    const expiry = new Expiry(db, { streams, routes, parked, settler, records, passedOver });
+    const removed = new RemovedRoutes(db, { parked, settler, passedOver });
     const holders = new Holders(db, { streams, routes, parked, records });
     const usage = () => this.usage();
-    const retention = new Retention(db, { streams, routes, records, parked, removed, holders, maxBytes, usage });
+    const retention = new Retention(db, {
+      streams,
+      routes,
+      records,
+      parked,
+      removed,
+      holders,
+      passedOver,
+      maxBytes,
+      usage,
+    });
     const reader = new Reader(db, streams);
+    const finder = new Finder(db, streams);
+    const trails = new Trails(db, { streams, routes, passedOver });
     this.#streams = streams;
     this.#records = records;
     this.#appender = appender;
@@ -71,6 +87,9 @@ export class JournalFile {
       parked: (argument) => parked.pending(argument),
       deadLetters: (argument) => parked.deadLetters(argument),
       parkedLanes: (argument) => parked.lanes(argument),
+      find: (argument) => finder.find(argument),
+      trails: (argument) => trails.of(argument),
+      gaps: (argument) => finder.gaps(argument),
       routes: () => routes.all(),
       missing: (argument) => expiry.missing(argument),
       stats: () => {

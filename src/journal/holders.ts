@@ -126,7 +126,7 @@ export class Holders {
     if (!row) return [];
     const find = () => {
       const rows = this.#dead.all();
-      for (const { id, route } of rows) this.#tables.parked.remove(Number(route), Number(id));
+      for (const { id, route } of rows) this.#tables.parked.remove(Number(route), Number(id), 'dropped');
       return { steps: rows.length, deadLetters: rows.length, holders: [] };
     };
     return [{ appendedAt: Number(row.appended_at), find }];

@@ -5,6 +5,7 @@ import { Commits } from './commits.ts';
 import type { OwnerNote } from './file-system.ts';
 import type { WorkerLink } from './link.ts';
 import { packRecords, rowOf, unpackPage } from './packed-records.ts';
+import { PaperTrail } from './paper-trail.ts';
 import type { Journal, JournalOptions, JournalStats } from './port.ts';
 import type { AppendResult, Calls, Limit, ParkedRows, SettleArgument, Usage } from './protocol.ts';
 import type {
@@ -48,6 +49,7 @@ export class SqliteJournal implements Journal {
   readonly #listeners = new Set<() => void>();
   readonly #upkeep: Upkeep;
   readonly #opened = new Set<RouteName>();
+  readonly paperTrail = new PaperTrail((kind, argument) => this.#ask(kind, argument));
   #usage: Usage;
   #duplicates = 0;
   readonly #grace: NodeJS.Timeout | undefined;

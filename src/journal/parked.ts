@@ -1,9 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Position, StreamName } from '../envelope/position.ts';
 import { packPage, type StoredRow } from './packed-records.ts';
+import type { PassedOver } from './passed-over.ts';
 import type { Calls, ParkedRows, SettleArgument } from './protocol.ts';
-import type { ParkedMessage } from './record.ts';
-import { type Place, RECORD_COLUMNS, type Records, storedRow } from './records.ts';
+import type { ParkedMessage, PassedOverReason } from './record.ts';
+import { cursorOf, type Place, RECORD_COLUMNS, type Records, storedRow } from './records.ts';
 import type { Routes } from './routes.ts';
 import type { Streams } from './streams.ts';
 
@@ -18,6 +19,7 @@ export class ParkedTable {
   readonly #streams: Streams;
   readonly #routes: Routes;
   readonly #records: Records;
+  readonly #passedOver: PassedOver;
   readonly #insert;
   readonly #delete;
   readonly #others;
@@ -28,10 +30,14 @@ export class ParkedTable {
   readonly #lanes;
   readonly #dead;
 
-  constructor(db: DatabaseSync, tables: { streams: Streams; routes: Routes; records: Records }) {
+  constructor(
+    db: DatabaseSync,
+    tables: { streams: Streams; routes: Routes; records: Records; passedOver: PassedOver },
+  ) {
     this.#streams = tables.streams;
     this.#routes = tables.routes;
     this.#records = tables.records;
+    this.#passedOver = tables.passedOver;
     this.#insert = db.prepare(
       `INSERT INTO parked (route, stream, epoch, position, destination, key, state, reason, detail, parked_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -45,7 +51,7 @@ export class ParkedTable {
     this.#ofKey = db.prepare(`${pending} destination = ? AND key = ? AND id > ? ORDER BY id LIMIT ?`);
     // With min(), SQLite takes the other columns from the row that holds the minimum: the head of the lane.
     this.#lanes = db.prepare(
-      `SELECT destination, key, state, count(*) AS count, min(id) FROM parked
+      `SELECT destination, key, state, reason, detail, parked_at, count(*) AS count, min(id) FROM parked
        WHERE route = ? AND state <> 'dead' GROUP BY destination, key ORDER BY min(id)`,
     );
     this.#dead = db.prepare("SELECT * FROM parked WHERE route = ? AND state = 'dead' ORDER BY id LIMIT ?");
@@ -57,13 +63,15 @@ export class ParkedTable {
 
   /**
    * Takes a message out of the table, and its record with it when retention has already passed that by and nobody else
-   * refers to it. Returns the state that it was parked in, or undefined when it was not there.
+   * refers to it. `lost` says why, when it was not delivered. Returns the state that it was parked in, or undefined when
+   * it was not there.
    */
-  remove(route: number, id: number): ParkedState | undefined {
+  remove(route: number, id: number, lost?: PassedOverReason['reason']): ParkedState | undefined {
     const row = this.#delete.get(id, route);
     if (!row) return undefined;
     const place = placeOf(row);
     if (this.#trimmedBehind(place) && !this.refersTo(place)) this.#records.delete(place);
+    else if (lost) this.#passedOver.add(route, rangeOf(row), { reason: lost, at: Date.now() });
     return row.state as ParkedState;
   }
 
@@ -88,6 +96,9 @@ export class ParkedTable {
       destination: String(row.destination),
       key: String(row.key),
       state: row.state === 'held' ? 'held' : 'retry',
+      reason: row.reason as ParkedMessage['reason'],
+      detail: String(row.detail),
+      parkedAt: Number(row.parked_at),
       count: Number(row.count),
     }));
   }
@@ -118,6 +129,11 @@ export class ParkedTable {
     if (!record) throw new Error(`the record at ${position} of stream ${stream} is parked, but not in the journal`);
     return storedRow(record, stream);
   }
+}
+
+function rangeOf(row: Row): Parameters<PassedOver['add']>[1] {
+  const cursor = cursorOf(row);
+  return { stream: Number(row.stream), from: cursor, to: cursor };
 }
 
 function placeOf(row: Row): Place {

@@ -1,6 +1,7 @@
 /** What the source, the delivery and the command line may ask of the journal. */
 import type { Destination } from '../adapter.ts';
 import type { Cursor, StreamName } from '../envelope/position.ts';
+import type { PaperTrail } from './paper-trail.ts';
 import type {
   Append,
   Appended,
@@ -61,6 +62,10 @@ export interface Journal extends AsyncDisposable {
       readonly destination: Destination;
       readonly key: string;
       readonly state: 'retry' | 'held';
+      /** Of the first of them, and since when it waits, in milliseconds since 1970. */
+      readonly reason: ParkedMessage['reason'];
+      readonly detail: string;
+      readonly parkedAt: number;
       readonly count: number;
     }[]
   >;
@@ -87,6 +92,9 @@ export interface Journal extends AsyncDisposable {
   routes(): Promise<readonly RouteState[]>;
 
   stats(): Promise<JournalStats>;
+
+  /** For people: what was stored, and what became of it. */
+  readonly paperTrail: PaperTrail;
 }
 
 export interface JournalStats {

@@ -1,7 +1,8 @@
 /** What the two threads of the journal say to each other. Plain values only, so that they can be cloned. */
-import type { Cursor, ResourceVersion, StreamName } from '../envelope/position.ts';
+import type { Cursor, Position, ResourceVersion, StreamName } from '../envelope/position.ts';
 import type { PackedPage, PackedRecords } from './packed-records.ts';
-import type { Counters, ParkedMessage, RouteName, RouteState, StreamState } from './record.ts';
+import type { Wanted } from './paper-trail.ts';
+import type { Counters, ParkedMessage, RecordTrail, RouteName, RouteState, StreamState } from './record.ts';
 
 export interface AppendResult {
   readonly state: StreamState;
@@ -145,9 +146,21 @@ export interface Calls {
       readonly destination: string;
       readonly key: string;
       readonly state: 'retry' | 'held';
+      readonly reason: ParkedMessage['reason'];
+      readonly detail: string;
+      readonly parkedAt: number;
       readonly count: number;
     }[];
   };
+  find: {
+    argument: { readonly what: Wanted; readonly before: number | undefined };
+    result: { readonly page: PackedPage; readonly before: number | undefined };
+  };
+  trails: {
+    argument: readonly { readonly stream: StreamName; readonly epoch: number; readonly position: Position }[];
+    result: readonly RecordTrail[];
+  };
+  gaps: { argument: number; result: PackedPage };
   routes: { argument: undefined; result: readonly RouteState[] };
   stats: { argument: undefined; result: { readonly oldestAppendedAt: number | undefined; readonly gaps: number } };
   /** Behind which point the route would miss something if it let go of all up to `upTo`; undefined: nothing. */

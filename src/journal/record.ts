@@ -77,6 +77,8 @@ export interface RouteState {
   readonly pending: number;
   /** Records that can be read and that the cursor has not passed yet. */
   readonly lag: number;
+  /** When the first of those was appended, in milliseconds since 1970. */
+  readonly waitingSince: number | undefined;
   /** How often the cursor has been moved back by an operator: part of the deduplication id. */
   readonly replays: number;
 }
@@ -108,6 +110,35 @@ export interface DeliveredReceipt {
   readonly cursor: Cursor;
   readonly receipt: Receipt;
   readonly deliveredAt: number;
+}
+
+/** Why a route's cursor has passed a record without a verdict on it, and when, in milliseconds since 1970. */
+export interface PassedOverReason {
+  /**
+   * before-start: the route was made after it; quota: it expired when the journal was full; dropped: a dead letter that an
+   * operator or a limit has let go.
+   */
+  readonly reason: 'before-start' | 'quota' | 'dropped';
+  readonly at: number;
+}
+
+/** What became of a record on one route, as far as the journal knows. */
+export interface RouteTrail {
+  readonly route: RouteName;
+  /** It is no longer in the config. */
+  readonly removed: boolean;
+  /** Of the newest delivery. */
+  readonly receipt: Pick<DeliveredReceipt, 'receipt' | 'deliveredAt'> | undefined;
+  readonly parked: readonly Omit<ParkedMessage, 'record' | 'stream' | 'cursor'>[];
+  readonly passedOver: PassedOverReason | undefined;
+  /** While the cursor has not passed it: how many records come before it, counted up to a thousand. */
+  readonly ahead: number | undefined;
+}
+
+export interface RecordTrail {
+  /** False while a list is under way: routes cannot read it yet. */
+  readonly readable: boolean;
+  readonly routes: readonly RouteTrail[];
 }
 
 /** What a route commits at once: how far it is, and what became of all that the cursor passed. */

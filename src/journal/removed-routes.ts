@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { ParkedTable } from './parked.ts';
+import type { PassedOver } from './passed-over.ts';
 import type { Settler } from './settle.ts';
 
 /** A removed route's row, cursors and parked messages are kept so long, in case it comes back. */
@@ -11,15 +12,17 @@ const STEP = 250;
 export class RemovedRoutes {
   readonly #parked: ParkedTable;
   readonly #settler: Settler;
+  readonly #passedOver: PassedOver;
   readonly #expired;
   readonly #withParked;
   readonly #messages;
   readonly #deleteCursors;
   readonly #delete;
 
-  constructor(db: DatabaseSync, tables: { readonly parked: ParkedTable; readonly settler: Settler }) {
+  constructor(db: DatabaseSync, tables: { parked: ParkedTable; settler: Settler; passedOver: PassedOver }) {
     this.#parked = tables.parked;
     this.#settler = tables.settler;
+    this.#passedOver = tables.passedOver;
     this.#expired = db.prepare('SELECT id FROM routes WHERE closed_at <= ? LIMIT 1');
     this.#withParked = db.prepare(
       `SELECT id FROM routes WHERE closed_at IS NOT NULL AND EXISTS (SELECT 1 FROM parked WHERE route = routes.id)
@@ -38,6 +41,7 @@ export class RemovedRoutes {
     const released = this.#releaseOf(route);
     if (released > 0) return released;
     this.#deleteCursors.run(route);
+    this.#passedOver.removeRoute(route);
     this.#delete.run(route);
     return 1;
   }
@@ -49,7 +53,7 @@ export class RemovedRoutes {
   }
 
   #releaseOf(route: number): number {
-    const states = this.#messages.all(route).map(({ id }) => this.#parked.remove(route, Number(id)));
+    const states = this.#messages.all(route).map(({ id }) => this.#parked.remove(route, Number(id), 'quota'));
     this.#settler.count(route, { expired: states.filter((state) => state !== 'dead').length });
     return states.length;
   }

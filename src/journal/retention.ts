@@ -3,6 +3,7 @@ import { type Cursor, compareCursors, parseResourceVersion, type ResourceVersion
 import { failpoint } from '../failpoint.ts';
 import type { Holders } from './holders.ts';
 import type { ParkedTable } from './parked.ts';
+import type { PassedOver } from './passed-over.ts';
 import type { Changes, TrimResult, Usage } from './protocol.ts';
 import type { StreamState } from './record.ts';
 import { cursorOf, type Records } from './records.ts';
@@ -20,6 +21,7 @@ interface Tables {
   readonly parked: ParkedTable;
   readonly removed: RemovedRoutes;
   readonly holders: Holders;
+  readonly passedOver: PassedOver;
   readonly maxBytes: number;
   readonly usage: () => Usage;
 }
@@ -82,7 +84,7 @@ export class Retention {
   }
 
   #trim(stream: Stream, before: number): TrimResult {
-    const { streams, records, parked } = this.#tables;
+    const { streams, records, parked, passedOver } = this.#tables;
     let { trimmed } = stream;
     let floor = stream.state.floor;
     let steps = 0;
@@ -97,6 +99,7 @@ export class Retention {
     failpoint('journal.retained');
     const state: StreamState = { ...stream.state, floor };
     streams.update({ ...stream, state, trimmed });
+    passedOver.forget(stream.id, trimmed);
     return { ...done(steps), floors: [{ stream: state.stream, floor }] };
   }
 }

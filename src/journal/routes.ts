@@ -8,6 +8,7 @@ import {
   type StreamName,
 } from '../envelope/position.ts';
 import { Lag } from './lag.ts';
+import type { PassedOver } from './passed-over.ts';
 import type { Changes } from './protocol.ts';
 import type { RouteName, RouteState } from './record.ts';
 import { cursorOf, type Records } from './records.ts';
@@ -29,6 +30,7 @@ export class Routes {
   readonly policies = new Map<number, 'expire' | 'block'>();
   readonly #streams: Streams;
   readonly #records: Records;
+  readonly #passedOver: PassedOver;
   readonly #byName;
   readonly #all;
   readonly #insert;
@@ -40,10 +42,12 @@ export class Routes {
   readonly #move;
   readonly #lowest;
   readonly #lag: Lag;
+  readonly #waiting;
 
-  constructor(db: DatabaseSync, tables: { readonly streams: Streams; readonly records: Records }) {
+  constructor(db: DatabaseSync, tables: { streams: Streams; records: Records; passedOver: PassedOver }) {
     this.#streams = tables.streams;
     this.#records = tables.records;
+    this.#passedOver = tables.passedOver;
     this.#lag = new Lag(db, tables.streams);
     this.#byName = db.prepare('SELECT * FROM routes WHERE name = ?');
     this.#all = db.prepare('SELECT * FROM routes ORDER BY id');
@@ -57,6 +61,11 @@ export class Routes {
       `INSERT INTO cursors (route, stream, epoch, position) VALUES (?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET epoch = excluded.epoch, position = excluded.position
        WHERE (excluded.epoch, excluded.position) > (epoch, position)`,
+    );
+    this.#waiting = db.prepare(
+      `SELECT appended_at FROM records
+       WHERE stream = ? AND (epoch, position) > (?, ?) AND (epoch, position) <= (?, ?)
+       ORDER BY epoch, position LIMIT 1`,
     );
     this.#lowest = db.prepare(
       `SELECT c.epoch, c.position FROM routes r LEFT JOIN cursors c ON c.route = r.id AND c.stream = ?
@@ -125,7 +134,11 @@ export class Routes {
   #create(route: RouteName, startFrom: 'now' | 'oldest'): number {
     const id = Number(this.#insert.run(route).lastInsertRowid);
     for (const stream of this.#streams.all()) {
-      this.move(id, stream.id, startFrom === 'now' ? this.#now(stream) : stream.trimmed);
+      const start = startFrom === 'now' ? this.#now(stream) : stream.trimmed;
+      this.move(id, stream.id, start);
+      if (compareCursors(start, ORIGIN) === 0) continue;
+      const before = { stream: stream.id, from: ORIGIN, to: start };
+      this.#passedOver.add(id, before, { reason: 'before-start', at: Date.now() });
     }
     return id;
   }
@@ -165,7 +178,18 @@ export class Routes {
       counters: { read, delivered, filtered, limited, dead, expired },
       pending: Number(this.#pending.get(id)?.count),
       lag,
+      waitingSince: lag > 0 ? this.#waitingSince(id) : undefined,
       replays,
     };
+  }
+
+  #waitingSince(route: number): number | undefined {
+    const first = this.#streams.all().flatMap(({ id, state }) => {
+      const { epoch, position } = this.cursor(route, id);
+      const end = visibleEnd(state);
+      const row = this.#waiting.get(id, epoch, position, end.epoch, end.position);
+      return row ? Number(row.appended_at) : [];
+    });
+    return first.length > 0 ? Math.min(...first) : undefined;
   }
 }

@@ -5,7 +5,7 @@ import type { Calls } from './protocol.ts';
 
 /** `kfan`, in the header of the file: what has another one is somebody else's database. */
 const APPLICATION_ID = 0x6b66616e;
-const VERSION = 1;
+const VERSION = 2;
 /** Before it, resetting the WAL could corrupt the file: https://sqlite.org/releaselog/3_51_3.html */
 const OLDEST_SQLITE = '3.51.3';
 
@@ -74,6 +74,19 @@ const TABLES = `
     receipt TEXT NOT NULL,
     PRIMARY KEY (stream, epoch, position, route)
   ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE passed_over (
+    route INTEGER NOT NULL,
+    stream INTEGER NOT NULL,
+    from_epoch INTEGER NOT NULL,
+    from_position TEXT NOT NULL,
+    to_epoch INTEGER NOT NULL,
+    to_position TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (stream, route, to_epoch, to_position, from_epoch, from_position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX passed_over_route ON passed_over (route);
 
   CREATE TABLE parked (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
