@@ -47,13 +47,14 @@ const VERDICTS: Readonly<Record<string, Verdict>> = {
   MESSAGE_TOO_LARGE: tooLarge,
   RECORD_LIST_TOO_LARGE: tooLarge,
   INVALID_RECORD: invalid('it does not fit what the topic demands of its records'),
-  INVALID_TIMESTAMP: invalid('its time is too far from the clock of the broker. Check both clocks'),
   UNSUPPORTED_FOR_MESSAGE_FORMAT: invalid('the format of the topic is older than Kafka 0.11 and has no headers'),
   REQUEST_TIMED_OUT: (topic) => ({
     kind: 'retry',
     reason: 'timeout',
     detail: `The replicas of Kafka topic ${topic} did not confirm in time.`,
   }),
+  // The time is that of the sending, so it says something of the clocks, and nothing of the record.
+  INVALID_TIMESTAMP: unavailable('the clocks of this machine and of the broker are too far apart. Set them right'),
   CORRUPT_MESSAGE: unavailable('the request arrived damaged'),
   LEADER_NOT_AVAILABLE: unavailable('a partition has no leader'),
   NOT_LEADER_FOR_PARTITION: unavailable('a partition has another leader now'),

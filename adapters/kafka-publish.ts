@@ -90,7 +90,7 @@ export class KafkaAdapter implements Adapter {
 
   async #publishTo(topic: Destination, messages: readonly Message[], verdicts: Verdicts): Promise<void> {
     const known = this.#topics.get(topic);
-    const seen = known && Date.now() - known.seenAt < LOOK_AGAIN_MS ? known : await this.#look(topic);
+    const seen = known && performance.now() - known.seenAt < LOOK_AGAIN_MS ? known : await this.#look(topic);
     if ('kind' in seen) {
       for (const message of messages) verdicts.settle(message, seen);
       return;
@@ -154,7 +154,7 @@ export class KafkaAdapter implements Adapter {
       const { topics } = await this.#client.admin.fetchTopicMetadata({ topics: [topic] });
       const partitions = topics.find(({ name }) => name === topic)?.partitions.length;
       if (!partitions) return notStored(topic, new Error('it has no partitions yet'));
-      const seen = { partitions, maxBytes: await this.#maxBytes(topic), seenAt: Date.now() };
+      const seen = { partitions, maxBytes: await this.#maxBytes(topic), seenAt: performance.now() };
       this.#topics.set(topic, seen);
       return seen;
     } catch (error) {

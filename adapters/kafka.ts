@@ -14,9 +14,10 @@
  *   | unknown topic                                             | held, no-such-destination   |
  *   | topic or cluster authorization failed                     | held, not-authorized        |
  *   | leader not available, not leader, too few replicas, disk  | retry, unavailable          |
+ *   | the time of sending is too far from its clock             | retry, unavailable          |
  *   | request timed out                                         | retry, timeout              |
  *   | message or record list too large                          | one by one, then too-large  |
- *   | invalid record, timestamp, message format                 | one by one, then rejected   |
+ *   | invalid record, message format                            | one by one, then rejected   |
  *   | invalid topic                                             | reject, invalid-destination |
  *   | larger than max.message.bytes                             | reject, too-large (by us)   |
  *   | throttled                                                 | kafkajs waits as long       |

@@ -109,13 +109,13 @@ export class PubSubAdapter implements Adapter {
   async #ask<Result>(call: (client: PublisherClient) => Promise<Result>): Promise<Result | StatusError> {
     const client = this.#client;
     if (client === undefined) throw new ConnectionLost('not connected');
-    const [began, answers] = [Date.now(), this.#answers];
+    const [began, answers] = [performance.now(), this.#answers];
     try {
       const result = await call(client);
       this.#answers++;
       return result;
     } catch (error) {
-      const silence = Date.now() - began >= REQUEST_TIMEOUT_MS && answers === this.#answers;
+      const silence = performance.now() - began >= REQUEST_TIMEOUT_MS && answers === this.#answers;
       const answered = isStatusError(error) && error.code !== STATUS.unauthenticated && !silence;
       if (!answered || !(await isReady(client))) {
         throw new ConnectionLost(`Pub/Sub: ${channelProblem(error)}`, { cause: error });

@@ -4,7 +4,7 @@ const MEANINGS = new Map([
   [8, 'the file or its directory cannot be written: check their owner and mode, and that the volume is not read-only'],
   [
     10,
-    'the disk failed; what was acknowledged is safe if the disk still has it, and the next start goes on from there',
+    'the disk failed, or the volume is read-only; what was acknowledged is safe if the disk still has it, and the next start goes on from there',
   ],
   [11, 'the file is damaged: move it away together with its -wal, and the next start makes a new one'],
   [13, 'the disk is full'],

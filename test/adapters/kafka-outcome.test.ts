@@ -19,6 +19,7 @@ test.for([
   [9, 'replica not available', 'unavailable'],
   [19, 'not enough replicas', 'unavailable'],
   [20, 'not enough replicas after append', 'unavailable'],
+  [32, 'invalid timestamp', 'unavailable'],
   [56, 'storage error', 'unavailable'],
   [89, 'a code that kafkajs does not know', 'unavailable'],
 ] as const)('error %i (%s) is worth another try: %s', ([code, , reason]) => {
