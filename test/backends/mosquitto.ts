@@ -26,11 +26,17 @@ export interface MosquittoOptions {
 
 export interface MosquittoBackend extends Started<MosquittoAddress> {
   readonly program: Program;
+  /** What `limited` may publish to from now on, and nothing else. */
+  allow(topics: readonly string[]): Promise<void>;
 }
 
 const PASSWORD = 'mqtt-password';
 const USERS = ['fanout', 'limited'] as const;
-const ACCESS = 'user fanout\ntopic readwrite #\n\nuser limited\ntopic read #\ntopic readwrite allowed/#\n';
+
+function accessOf(topics: readonly string[]): string {
+  const rules = topics.map((topic) => `topic readwrite ${topic}\n`).join('');
+  return `user fanout\ntopic readwrite #\n\nuser limited\ntopic read #\n${rules}`;
+}
 
 export async function startMosquitto(options: MosquittoOptions = {}): Promise<MosquittoBackend> {
   await using scope = new AsyncDisposableStack();
@@ -74,7 +80,11 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
     ready: () => mosquittoReady(address.url),
   });
   scope.use(program);
-  return handOver(scope, { address, program });
+  const allow = async (topics: readonly string[]) => {
+    await writeFile(join(directory, 'acl'), accessOf(topics));
+    program.signal('SIGHUP');
+  };
+  return handOver(scope, { address, program, allow });
 }
 
 async function mosquittoReady(url: string): Promise<void> {
@@ -85,7 +95,7 @@ async function mosquittoReady(url: string): Promise<void> {
 async function writeAccess(directory: string): Promise<readonly string[]> {
   const [passwords, acl] = [join(directory, 'passwords'), join(directory, 'acl')];
   await writeFile(passwords, USERS.map((user) => `${user}:${PASSWORD}\n`).join(''));
-  await writeFile(acl, ACCESS);
+  await writeFile(acl, accessOf(['allowed/#']));
   await command('mosquitto_passwd', ['-U', passwords]);
   for (const file of [passwords, acl]) await chmod(file, 0o600);
   return [`password_file ${passwords}`, `acl_file ${acl}`];

@@ -29,17 +29,18 @@ export interface NatsOptions {
 
 export interface NatsBackend extends Started<NatsAddress> {
   readonly program: Program;
+  /** What `limited` may publish to from now on, and nothing else. */
+  allow(subjects: readonly string[]): Promise<void>;
 }
 
 const PASSWORD = 'nats-password';
-const LIMITED = '{ publish: ["allowed.>", "$JS.API.>", "_INBOX.>"] }';
 
 export async function startNats(options: NatsOptions = {}): Promise<NatsBackend> {
   await using scope = new AsyncDisposableStack();
   const directory = scope.use(await mkdtempDisposable(join(tmpdir(), 'kube-fanout-nats-'))).path;
   const port = await freePort();
   const certificates = options.tls === true ? await createCertificates(directory) : undefined;
-  const lines = [
+  const lines = (allowed: readonly string[]) => [
     `listen: 127.0.0.1:${port}`,
     `jetstream { store_dir: "${join(directory, 'data')}" }`,
     'accounts { TEST {',
@@ -47,7 +48,7 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsBackend>
     '  users: [',
     `    { user: anonymous, password: "${PASSWORD}" }`,
     `    { user: fanout, password: "${PASSWORD}" }`,
-    `    { user: limited, password: "${PASSWORD}", permissions: ${LIMITED} }`,
+    `    { user: limited, password: "${PASSWORD}", permissions: ${permissions(allowed)} }`,
     '  ]',
     '} }',
     ...(options.loginRequired === true ? [] : ['no_auth_user: anonymous']),
@@ -55,7 +56,14 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsBackend>
     ...(options.settings ?? []),
   ];
   const file = join(directory, 'nats.conf');
-  await writeFile(file, lines.map((line) => `${line}\n`).join(''));
+  const write = (allowed: readonly string[]) =>
+    writeFile(
+      file,
+      lines(allowed)
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
+  await write(['allowed.>']);
   const address: NatsAddress = {
     url: `nats://127.0.0.1:${port}`,
     login: { password: PASSWORD, users: ['fanout', 'limited'] },
@@ -69,7 +77,15 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsBackend>
     ready: () => natsReady(address),
   });
   scope.use(program);
-  return handOver(scope, { address, program });
+  const allow = async (subjects: readonly string[]) => {
+    await write(subjects);
+    program.signal('SIGHUP');
+  };
+  return handOver(scope, { address, program, allow });
+}
+
+function permissions(subjects: readonly string[]): string {
+  return `{ publish: ${JSON.stringify([...subjects, '$JS.API.>', '_INBOX.>'])} }`;
 }
 
 /** JetStream answers, which it does some time after the server takes connections. */

@@ -123,6 +123,11 @@ export class Program implements AsyncDisposable {
     clearTimeout(timer);
   }
 
+  /** One that it goes on after, such as that to read its configuration again. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
   /** Freezes it: its connections stay open and answer nothing. */
   pause(): void {
     this.#child?.kill('SIGSTOP');

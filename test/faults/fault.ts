@@ -4,6 +4,7 @@ import type { TruthRevision } from '../backends/truth.ts';
 import type { Broker, BrokerName } from './brokers.ts';
 import type { History } from './history.ts';
 import type { Scene } from './scene.ts';
+import type { World } from './world.ts';
 
 /** Something that goes wrong, and what must hold all the same. */
 export interface Fault {
@@ -37,8 +38,8 @@ interface SceneSpec {
   readonly ownKube?: boolean;
   /** Brokers of its own, for the same reason. */
   readonly ownBrokers?: boolean;
-  /** Other ways to start a broker, such as behind a proxy; those are the fault's own. */
-  readonly start?: Partial<Readonly<Record<BrokerName, () => Promise<Broker>>>>;
+  /** Other ways to start a broker, such as behind a proxy, or to use the shared one; they are the fault's own. */
+  readonly start?: Partial<Readonly<Record<BrokerName, (world: World) => Promise<Broker>>>>;
   /** Puts something between the daemon and the API server; whoever writes goes past it. */
   readonly front?: (kube: KubeAddress) => Promise<Front>;
   /** Which revisions the routes want, where their `when` does not take all. */

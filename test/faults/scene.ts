@@ -50,6 +50,8 @@ export class Scene implements AsyncDisposable {
   readonly #first: number;
   #load: SteadyLoad | undefined;
   #recoveryMs: number | undefined;
+  /** How much was there at the last look. */
+  #seen = '';
   /** The daemon has ended so often without having been asked to; a fault that ends it otherwise counts it here. */
   kills = 0;
   /** See History. */
@@ -57,6 +59,8 @@ export class Scene implements AsyncDisposable {
   readonly forgotten: Gap[] = [];
   /** What the table says beside the counts, by route. */
   readonly notes = new Map<BrokerName, string>();
+  /** When what happened, for whoever judges: milliseconds since 1970, by what it was. */
+  readonly moments: { readonly what: string; readonly at: number }[] = [];
 
   private constructor(parts: Parts, scope: AsyncDisposableStack) {
     this.#parts = parts;
@@ -74,7 +78,7 @@ export class Scene implements AsyncDisposable {
     const subscribers = new Map<BrokerName, Subscriber>();
     for (const name of names) {
       const own = scene.start?.[name] ?? (scene.ownBrokers === true ? START[name] : undefined);
-      const broker = own === undefined ? await world.broker(name) : scope.use(await own());
+      const broker = own === undefined ? await world.broker(name) : scope.use(await own(world));
       brokers.set(name, broker);
       subscribers.set(name, scope.use(await broker.subscriber()));
     }
@@ -178,6 +182,10 @@ export class Scene implements AsyncDisposable {
     await this.daemon.kill();
   }
 
+  mark(what: string): void {
+    this.moments.push({ what, at: Date.now() });
+  }
+
   /** Begins to write, at the fault's rate unless another is given. */
   write(rate = this.#parts.fault.scene?.rate ?? 300): void {
     const { kube, namespace, random } = this.#parts;
@@ -268,7 +276,12 @@ export class Scene implements AsyncDisposable {
     const routes = await this.#routes();
     const { forgotten } = this;
     const history = { truth: this.#truly(), routes, journal: NOTHING, presents: this.#presents(), forgotten };
+    const seen = routes.map((route) => route.seen.length).join();
+    const atRest = seen === this.#seen;
+    this.#seen = seen;
+    const { brokersMayLose = [] } = this.#parts.fault.scene ?? {};
     return routes.every((route) => {
+      if (brokersMayLose.includes(route.broker)) return atRest;
       const { dead = 0, expired = 0 } = last.routes.get(route.route) ?? {};
       return classify(history, route).counts.missing <= dead + expired;
     });

@@ -32,13 +32,21 @@ export interface StoppedJournal {
 
 type Row = Record<string, unknown>;
 
-/** Of a copy, so that the file is left as the daemon left it: a WAL that is not read yet stays one. */
-export async function readStopped(journal: string): Promise<StoppedJournal> {
-  await using copy = await mkdtempDisposable(join(tmpdir(), 'kube-fanout-stopped-'));
-  const path = join(copy.path, 'journal.db');
+/** A copy, so that the file is left as the daemon left it: a WAL that is not read yet stays one. */
+export async function openCopy(journal: string): Promise<AsyncDisposable & { readonly db: DatabaseSync }> {
+  await using scope = new AsyncDisposableStack();
+  const { path: directory } = scope.use(await mkdtempDisposable(join(tmpdir(), 'kube-fanout-stopped-')));
+  const path = join(directory, 'journal.db');
   await cp(journal, path);
   await cp(`${journal}-wal`, `${path}-wal`).catch(() => {});
-  using db = new DatabaseSync(path);
+  const db = scope.use(new DatabaseSync(path));
+  const owned = scope.move();
+  return { db, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+export async function readStopped(journal: string): Promise<StoppedJournal> {
+  await using copy = await openCopy(journal);
+  const { db } = copy;
   const all = (sql: string, ...values: (string | number)[]): Row[] => db.prepare(sql).all(...values);
   const texts = (sql: string, ...values: number[]) =>
     new Map(all(sql, ...values).map(({ id, text }) => [String(id), String(text)]));

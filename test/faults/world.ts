@@ -1,22 +1,27 @@
 /** What the faults of a run share: one API server and one of each broker, each started when somebody wants it. */
+
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type KafkaBackend, startKafka } from '../backends/kafka.ts';
 import { type KubeBackend, startKube } from '../backends/kube.ts';
 import { command } from '../backends/machine.ts';
-import { type Broker, type BrokerName, START } from './brokers.ts';
+import { type MosquittoBackend, startMosquitto } from '../backends/mosquitto.ts';
+import { type NatsBackend, startNats } from '../backends/nats.ts';
+import { type PubSubBackend, startPubSub } from '../backends/pubsub.ts';
+import { type Broker, type BrokerName, brokerOf } from './brokers.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 export class World implements AsyncDisposable {
   readonly #scope = new AsyncDisposableStack();
-  readonly #brokers = new Map<BrokerName, Promise<Broker>>();
-  #kube: Promise<KubeBackend> | undefined;
+  readonly #started = new Set<Promise<unknown>>();
   #daemon: Promise<readonly string[]> | undefined;
 
-  kube(): Promise<KubeBackend> {
-    this.#kube ??= startKube().then((kube) => this.#scope.use(kube));
-    return this.#kube;
-  }
+  readonly kube = this.#once<KubeBackend>(startKube);
+  readonly kafka = this.#once<KafkaBackend>(startKafka);
+  readonly mqtt = this.#once<MosquittoBackend>(startMosquitto);
+  readonly nats = this.#once<NatsBackend>(startNats);
+  readonly pubsub = this.#once<PubSubBackend>(startPubSub);
 
   /** How Node starts the daemon as its image does, built from the sources of now. */
   daemon(): Promise<readonly string[]> {
@@ -24,15 +29,29 @@ export class World implements AsyncDisposable {
     return this.#daemon;
   }
 
+  /** The shared one: whoever disposes of it leaves it running. */
   broker(name: BrokerName): Promise<Broker> {
-    const known = this.#brokers.get(name) ?? START[name]().then((broker) => this.#scope.use(broker));
-    this.#brokers.set(name, known);
-    return known;
+    const backends: Readonly<Record<BrokerName, () => Promise<Broker>>> = {
+      kafka: async () => brokerOf.kafka(await this.kafka()),
+      mqtt: async () => brokerOf.mqtt(await this.mqtt()),
+      nats: async () => brokerOf.nats(await this.nats()),
+      pubsub: async () => brokerOf.pubsub(await this.pubsub()),
+    };
+    return backends[name]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.allSettled([this.#kube, ...this.#brokers.values()]);
+    await Promise.allSettled(this.#started);
     await this.#scope.disposeAsync();
+  }
+
+  #once<Backend extends AsyncDisposable>(start: () => Promise<Backend>): () => Promise<Backend> {
+    let starting: Promise<Backend> | undefined;
+    return () => {
+      starting ??= start().then((backend) => this.#scope.use(backend));
+      this.#started.add(starting);
+      return starting;
+    };
   }
 }
 

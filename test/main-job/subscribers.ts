@@ -129,20 +129,19 @@ export async function mqttSubscriber({ url }: MosquittoAddress): Promise<Subscri
 }
 
 /** With a session that the broker keeps: it gets what was published while it, or the broker, was away. */
-export async function mqttSession({ url }: MosquittoAddress): Promise<Subscriber> {
-  const root = randomUUID();
+export async function mqttSession({ url }: MosquittoAddress, topic = `${randomUUID()}/all`): Promise<Subscriber> {
   const found: Seen[] = [];
-  const session = { clientId: root, clean: false, reconnectPeriod: 100, protocolVersion: 4 } as const;
+  const session = { clientId: randomUUID(), clean: false, reconnectPeriod: 100, protocolVersion: 4 } as const;
   const client = await connectAsync(url, session);
   client.on('error', () => {});
   client.on('message', (_, body) => {
     found.push(decode({ headers: { 'content-type': STRUCTURED_CONTENT_TYPE }, body }, 'all'));
   });
-  await client.subscribeAsync(`${root}/#`, { qos: 1 });
+  await client.subscribeAsync(topic, { qos: 1 });
   return {
     route: 'mqtt',
     broker: { mqtt: { url } },
-    to: { topic: `${root}/all` },
+    to: { topic },
     seen: async () => found,
     [Symbol.asyncDispose]: () => client.endAsync(true),
   };
@@ -203,10 +202,14 @@ export async function natsSubscribers(at: NatsAddress): Promise<readonly Subscri
   ];
 }
 
-const projectId = 'main-job';
+export const PUBSUB_PROJECT = 'main-job';
 
 export function pubSubPlace({ endpoint }: PubSubAddress, topic: string): Place {
-  return { route: 'pubsub', broker: { pubsub: { projectId, endpoint: `http://${endpoint}` } }, to: { topic } };
+  return {
+    route: 'pubsub',
+    broker: { pubsub: { projectId: PUBSUB_PROJECT, endpoint: `http://${endpoint}` } },
+    to: { topic },
+  };
 }
 
 /** Makes the topic, and a subscription before anything can be published there. */
@@ -214,7 +217,7 @@ export async function pubSubSubscriber(at: PubSubAddress, name = `events-${rando
   await using scope = new AsyncDisposableStack();
   const { endpoint } = at;
   const clientOptions = { universeDomain: 'googleapis.com' };
-  const sdk = new PubSub({ projectId, apiEndpoint: endpoint, emulatorMode: true, clientOptions });
+  const sdk = new PubSub({ projectId: PUBSUB_PROJECT, apiEndpoint: endpoint, emulatorMode: true, clientOptions });
   scope.defer(() => sdk.close());
   const [topic] = await sdk.createTopic(name);
   const [subscription] = await topic.createSubscription(`all-${randomUUID()}`, { enableMessageOrdering: true });

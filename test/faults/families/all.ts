@@ -1,9 +1,18 @@
 import type { Fault } from '../fault.ts';
 import { CLOCK } from './clock.ts';
 import { DAEMON } from './daemon.ts';
+import { DESTINATIONS } from './destinations.ts';
 import { DISK } from './disk.ts';
 import { FAILPOINT_KILLS } from './failpoints.ts';
 import { POWER } from './power.ts';
 import { VOLUME_LESS } from './volume-less.ts';
 
-export const FAULTS: readonly Fault[] = [...FAILPOINT_KILLS, ...DAEMON, ...POWER, ...DISK, ...CLOCK, ...VOLUME_LESS];
+export const FAULTS: readonly Fault[] = [
+  ...FAILPOINT_KILLS,
+  ...DAEMON,
+  ...POWER,
+  ...DISK,
+  ...CLOCK,
+  ...VOLUME_LESS,
+  ...DESTINATIONS,
+];
