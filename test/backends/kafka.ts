@@ -10,7 +10,7 @@ import { handOver, type Started } from './source.ts';
 
 /** Kafka 4.1, one node. It creates no topic by itself, and a batch of records holds at most its default of 1,048,588 bytes. */
 export interface KafkaAddress {
-  /** Needs no login and may do everything. */
+  /** Needs no login and may do everything; of several nodes separated by commas. */
   readonly bootstrap: string;
   /** The same broker with a login by PLAIN or SCRAM-SHA-512, which may do what no ACL of a test forbids. */
   readonly sasl?: KafkaLogin;
@@ -46,23 +46,32 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBacke
     (await readFile(certificates.keyFile, 'utf8')) + (await readFile(certificates.certFile, 'utf8')),
   );
   const properties = { ...node(ports, data), ...SMALL, ...security(certificates, identity), ...options.properties };
-  const file = join(directory, 'server.properties');
-  await writeFile(file, propertiesFile(properties));
-  const java = ['-cp', home.classPath, ...JVM, `-XX:SharedArchiveFile=${home.archive}`, ...LOGGING];
   const address: KafkaAddress = {
     bootstrap: `127.0.0.1:${ports.plain}`,
     sasl: { bootstrap: `127.0.0.1:${ports.sasl}`, ...KAFKA_LOGIN },
     tls: { bootstrap: `127.0.0.1:${ports.tls}`, ...KAFKA_LOGIN, ca: certificates.ca },
   };
-  const program = await Program.start({
+  const program = scope.use(await startNode(directory, properties, address.bootstrap));
+  return handOver(scope, { address, program });
+}
+
+/** A broker with these properties, which keeps its log in that directory; it serves when `bootstrap` does. */
+export async function startNode(
+  directory: string,
+  properties: Readonly<Record<string, string>>,
+  bootstrap: string,
+): Promise<Program> {
+  const home = await kafkaHome();
+  const file = join(directory, 'server.properties');
+  await writeFile(file, propertiesFile(properties));
+  const java = ['-cp', home.classPath, ...JVM, `-XX:SharedArchiveFile=${home.archive}`, ...LOGGING];
+  return Program.start({
     name: 'kafka',
     command: (await locate('java')) ?? 'java',
     args: [...java, 'kafka.Kafka', file],
     log: join(directory, 'kafka.log'),
-    ready: () => kafkaReady(address.bootstrap),
+    ready: () => kafkaReady(bootstrap),
   });
-  scope.use(program);
-  return handOver(scope, { address, program });
 }
 
 /** The broker has joined the cluster that it alone forms, and answers clients. */
@@ -108,7 +117,7 @@ function node(ports: Ports, data: string): Record<string, string> {
 }
 
 /** What makes a cluster of one node complete, and quick to start. */
-const SMALL: Readonly<Record<string, string>> = {
+export const SMALL: Readonly<Record<string, string>> = {
   'offsets.topic.replication.factor': '1',
   'offsets.topic.num.partitions': '1',
   'transaction.state.log.replication.factor': '1',

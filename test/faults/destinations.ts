@@ -26,9 +26,11 @@ export interface Split {
   readonly names: readonly string[];
   /** Gives one of the names: CEL, as it stands between the braces of a destination. */
   readonly by: string;
-  /** Those of the names that the outage hits. */
-  readonly hit: readonly string[];
-  readonly how: 'forbidden' | 'gone';
+  /** Those of the names that the outage hits; none unless given. */
+  readonly hit?: readonly string[];
+  readonly how?: 'forbidden' | 'gone';
+  /** Bytes of a message that the broker takes, without telling the daemon, where it has such a limit. */
+  readonly limit?: number;
 }
 
 /** What one broker brings. */
@@ -57,7 +59,7 @@ export function splitBrokers(split: Split): Readonly<Record<BrokerName, Start>> 
   return { kafka: start(kafkaLand), mqtt: start(mqttLand), nats: start(natsLand), pubsub: start(pubSubLand) };
 }
 
-function brokerOf(land: Land, { names, by, hit, how }: Split): Broker {
+function brokerOf(land: Land, { names, by, hit = [], how }: Split): Broker {
   const { name, program } = land;
   const ends = new Map(names.map((ending) => [ending, new Destination(land, ending)]));
   const all = [...ends.values()];
@@ -132,7 +134,7 @@ function secret(broker: BrokerName, text: string): { readonly env: string } {
   return { env };
 }
 
-async function kafkaLand(world: World, { names }: Split): Promise<Land> {
+async function kafkaLand(world: World, { names, limit }: Split): Promise<Land> {
   const { program, address } = await world.kafka();
   const { sasl } = address;
   if (sasl === undefined) throw new Error('a Kafka without a login forbids nothing');
@@ -142,8 +144,10 @@ async function kafkaLand(world: World, { names }: Split): Promise<Land> {
   await admin.connect();
   const { bootstrap, username, password } = sasl;
   const rule = { resourceType: AclResourceTypes.TOPIC, principal: `User:${username}`, host: '*' };
-  const allow = { operation: AclOperationTypes.DESCRIBE, permissionType: AclPermissionTypes.ALLOW };
-  const deny = { operation: AclOperationTypes.WRITE, permissionType: AclPermissionTypes.DENY };
+  const of = (ending: string) => ({ ...rule, resourceName: topic(ending), resourcePatternType: LITERAL });
+  const allowDescribe = { operation: AclOperationTypes.DESCRIBE, permissionType: AclPermissionTypes.ALLOW };
+  const allowWrite = { operation: AclOperationTypes.WRITE, permissionType: AclPermissionTypes.ALLOW };
+  const denyWrite = { operation: AclOperationTypes.WRITE, permissionType: AclPermissionTypes.DENY };
   const any = { operation: AclOperationTypes.ANY, permissionType: AclPermissionTypes.ANY };
   return {
     name: 'kafka',
@@ -152,12 +156,17 @@ async function kafkaLand(world: World, { names }: Split): Promise<Land> {
       broker: { kafka: { bootstrap: [bootstrap], sasl: { plain: { username, password: secret('kafka', password) } } } },
       to: { topic: topic(ending) },
     }),
-    create: (ending) => kafkaSubscriber(address, topic(ending)),
+    async create(ending) {
+      // One rule hides all that no rule allows: its configuration too.
+      if (limit !== undefined)
+        await admin.createAcls({ acl: [allowDescribe, allowWrite].map((one) => ({ ...of(ending), ...one })) });
+      const config = limit === undefined ? {} : { 'max.message.bytes': String(limit) };
+      return kafkaSubscriber(address, topic(ending), config);
+    },
     remove: (ending) => admin.deleteTopics({ topics: [topic(ending)] }),
     async forbid(endings) {
-      const of = (ending: string) => ({ ...rule, resourceName: topic(ending), resourcePatternType: LITERAL });
       await admin.deleteAcls({ filters: names.map((one) => ({ ...of(one), ...any })) });
-      const acl = endings.flatMap((ending) => [allow, deny].map((one) => ({ ...of(ending), ...one })));
+      const acl = endings.flatMap((ending) => [allowDescribe, denyWrite].map((one) => ({ ...of(ending), ...one })));
       if (acl.length > 0) await admin.createAcls({ acl });
     },
     close: () => admin.disconnect(),

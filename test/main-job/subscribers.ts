@@ -86,15 +86,20 @@ function decode({ key, headers, body, place }: Received, part: string): Seen {
 }
 
 export function kafkaPlace({ bootstrap }: KafkaAddress, topic: string): Place {
-  return { route: 'kafka', broker: { kafka: { bootstrap: [bootstrap] } }, to: { topic } };
+  return { route: 'kafka', broker: { kafka: { bootstrap: bootstrap.split(',') } }, to: { topic } };
 }
 
-/** Makes the topic. */
-export async function kafkaSubscriber(at: KafkaAddress, topic = `events-${randomUUID()}`): Promise<Subscriber> {
+/** Makes the topic, with entries of its configuration. */
+export async function kafkaSubscriber(
+  at: KafkaAddress,
+  topic = `events-${randomUUID()}`,
+  config: Readonly<Record<string, string>> = {},
+): Promise<Subscriber> {
   const { bootstrap } = at;
-  const admin = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin();
+  const admin = new Kafka({ brokers: bootstrap.split(','), logLevel: logLevel.NOTHING }).admin();
+  const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
   await admin.connect();
-  await admin.createTopics({ topics: [{ topic, numPartitions: 3 }], waitForLeaders: true });
+  await admin.createTopics({ topics: [{ topic, numPartitions: 3, configEntries }], waitForLeaders: true });
   await admin.disconnect();
   return {
     ...kafkaPlace(at, topic),
@@ -156,14 +161,15 @@ export function natsPlace(at: NatsAddress, stream: string): Place {
   return { route: 'nats', broker: { nats: { servers: [at.url] } }, to: { subject: `${stream}.all` } };
 }
 
-/** Makes the stream, for one route. */
+/** Makes the stream, for one route, with entries that join or replace those of its configuration. */
 export async function natsSubscriber(
   at: NatsAddress,
   stream = `EVENTS${randomUUID().replaceAll('-', '')}`,
+  config: object = {},
 ): Promise<NatsSubscriber> {
   await using wire = await NatsWire.connect(at);
-  const subjects = [`${stream}.all`];
-  await wire.jetStream(`STREAM.CREATE.${stream}`, { name: stream, subjects, storage: 'file', retention: 'limits' });
+  const whole = { name: stream, subjects: [`${stream}.all`], storage: 'file', retention: 'limits', ...config };
+  await wire.jetStream(`STREAM.CREATE.${stream}`, whole);
   const reader = readStream(at, `stream.${stream}`);
   return {
     ...natsPlace(at, stream),

@@ -1,9 +1,11 @@
 import type { Fault } from '../fault.ts';
+import { BROKER_FAULTS } from './brokers.ts';
 import { CLOCK } from './clock.ts';
 import { DAEMON } from './daemon.ts';
 import { DESTINATIONS } from './destinations.ts';
 import { DISK } from './disk.ts';
 import { FAILPOINT_KILLS } from './failpoints.ts';
+import { MESSAGES } from './messages.ts';
 import { POWER } from './power.ts';
 import { VOLUME_LESS } from './volume-less.ts';
 
@@ -15,4 +17,6 @@ export const FAULTS: readonly Fault[] = [
   ...CLOCK,
   ...VOLUME_LESS,
   ...DESTINATIONS,
+  ...BROKER_FAULTS,
+  ...MESSAGES,
 ];

@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startMosquitto } from '../../backends/mosquitto.ts';
+import { BROKERS, type BrokerName, brokerOf, owned } from '../brokers.ts';
+import { alternately, compare, drained } from '../comparison.ts';
+import { splitBrokers } from '../destinations.ts';
+import type { Fault } from '../fault.ts';
+import { kafkaCluster } from '../kafka-leaders.ts';
+
+/** Mosquitto writes its file a little after it has acknowledged. */
+const durable = { mqtt: async () => owned(await startMosquitto({ durable: true }), brokerOf.mqtt) };
+
+const pods = Array.from({ length: 50 }, (_, i) => `web-${i}`);
+const gone = 'web-49';
+
+export const BROKER_FAULTS: readonly Fault[] = [
+  {
+    name: 'brokers: killed',
+    // Those that keep on a disk what they have acknowledged.
+    brokers: ['kafka', 'mqtt', 'nats'],
+    scene: { start: durable, brokersMayLose: ['mqtt'] },
+    async inject(scene) {
+      for (let kill = 0; kill < (scene.quick ? 3 : 10); kill += 1) {
+        await scene.written(scene.random.between(100, 600));
+        await Promise.all(scene.brokers.map(({ program }) => program.kill()));
+        await sleep(scene.random.between(0, 2_000));
+        await Promise.all(scene.brokers.map(({ program }) => program.start()));
+      }
+      await scene.written(300);
+    },
+  },
+  {
+    name: 'brokers: frozen',
+    brokers: BROKERS,
+    async inject(scene) {
+      // Shorter than the deadline of a publish, and longer.
+      for (const ms of scene.quick ? [10_000] : [10_000, 60_000, 10_000, 60_000, 300_000]) {
+        await scene.written(300);
+        for (const { program } of scene.brokers) program.pause();
+        await sleep(ms);
+        for (const { program } of scene.brokers) program.resume();
+      }
+      await scene.written(300);
+    },
+  },
+  {
+    name: 'brokers: leaders of three Kafka nodes move',
+    brokers: ['kafka'],
+    scene: { start: { kafka: kafkaCluster } },
+    async inject(scene) {
+      const [kafka] = scene.brokers;
+      for (let move = 0; move < (scene.quick ? 4 : 30); move += 1) {
+        await scene.written(200);
+        await kafka?.outage?.begin();
+        await scene.written(200);
+        await kafka?.outage?.end();
+      }
+      await scene.written(300);
+    },
+  },
+  {
+    name: 'brokers: one of four away',
+    brokers: BROKERS,
+    scene: { settleMs: 600_000 },
+    async inject(scene) {
+      const away: BrokerName = scene.random.pick(['kafka', 'nats']);
+      const program = scene.brokers.find(({ name }) => name === away)?.program;
+      scene.notes.set(away, 'away');
+      await alternately(scene, { begin: async () => program?.kill(), end: async () => program?.start() });
+    },
+    judge: (scene) =>
+      compare(scene, ({ route }) =>
+        scene.brokers.some(({ name }) => name === route && scene.notes.get(name) === 'away'),
+      ),
+  },
+  {
+    name: 'brokers: one of 50 topics missing',
+    brokers: ['kafka', 'nats', 'pubsub'],
+    scene: { start: splitBrokers({ names: pods, by: 'event.regarding.name', hit: [gone], how: 'gone' }) },
+    async inject(scene) {
+      const begin = async () => {
+        // In silence, so that nothing is acknowledged that goes with the topic.
+        await scene.rest();
+        await drained(scene);
+        await Promise.all(scene.brokers.map(({ outage }) => outage?.begin()));
+        scene.write();
+      };
+      const end = async () => {
+        await Promise.all(scene.brokers.map(({ outage }) => outage?.end()));
+      };
+      await alternately(scene, { begin, end });
+    },
+    judge: (scene) => compare(scene, ({ key }) => key.endsWith(`/${gone}`)),
+  },
+];

@@ -1,0 +1,79 @@
+import kafkajs, { type Admin } from 'kafkajs';
+import { type KafkaCluster, startKafkaCluster } from '../backends/kafka-cluster.ts';
+import { until } from '../backends/process.ts';
+import { kafkaSubscriber } from '../main-job/subscribers.ts';
+import type { Broker } from './brokers.ts';
+
+const { Kafka, logLevel } = kafkajs;
+
+/**
+ * Three nodes. Its outage takes one away after the other, by SIGTERM and by SIGKILL in turn, and then prefers other
+ * leaders for every partition; it ends when all replicas are in sync again.
+ */
+export async function kafkaCluster(): Promise<Broker> {
+  const cluster = await startKafkaCluster();
+  const admin = new Kafka({ brokers: cluster.address.bootstrap.split(','), logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  const moves = new Leaders(cluster, admin);
+  const [program] = cluster.nodes;
+  if (program === undefined) throw new Error('a cluster has nodes');
+  return {
+    name: 'kafka',
+    program,
+    subscriber: () => kafkaSubscriber(cluster.address),
+    outage: moves,
+    async [Symbol.asyncDispose]() {
+      await admin.disconnect();
+      await cluster[Symbol.asyncDispose]();
+    },
+  };
+}
+
+class Leaders {
+  readonly #cluster: KafkaCluster;
+  readonly #admin: Admin;
+  #round = 0;
+
+  constructor(cluster: KafkaCluster, admin: Admin) {
+    this.#cluster = cluster;
+    this.#admin = admin;
+  }
+
+  get #node() {
+    return this.#cluster.nodes[this.#round % this.#cluster.nodes.length];
+  }
+
+  async begin(): Promise<void> {
+    await this.#node?.kill(this.#round % 2 === 0 ? 'SIGTERM' : 'SIGKILL');
+  }
+
+  async end(): Promise<void> {
+    await this.#node?.start();
+    this.#round += 1;
+    await until(() => this.#inSync());
+    await until(() => this.#rotate());
+    await until(() => this.#inSync());
+  }
+
+  async #inSync(): Promise<void> {
+    const { topics } = await this.#admin.fetchTopicMetadata();
+    const behind = topics.flatMap(({ partitions }) =>
+      partitions.filter(({ isr, leader }) => isr.length < 3 || leader < 1),
+    );
+    if (behind.length > 0) throw new Error(`${behind.length} partitions are not in sync`);
+  }
+
+  /** Each partition prefers the next of its replicas, and the controller makes it the leader within a second. */
+  async #rotate(): Promise<void> {
+    const { topics } = await this.#admin.fetchTopicMetadata();
+    await this.#admin.alterPartitionReassignments({
+      topics: topics.map(({ name: topic, partitions }) => ({
+        topic,
+        partitionAssignment: partitions.map(({ partitionId: partition, replicas: [first = 1, ...rest] }) => ({
+          partition,
+          replicas: [...rest, first],
+        })),
+      })),
+    });
+  }
+}
