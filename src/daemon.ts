@@ -143,13 +143,16 @@ async function observed(
     const status = running.get(state.route)?.status;
     return status ? { ...state, up: status.connection.kind === 'up', parkedLanes: status.parked.length } : [];
   });
-  const streams = source.status.map(({ stream, up, counters }) => {
+  const streams = source.status.map(({ stream, up, counters, lastAudit }) => {
     return {
       stream,
       up,
       records: counters.appended,
       skipped: counters.skipped,
       gaps: counters.gaps,
+      audits: counters.audits,
+      found: counters.found,
+      lastAudit: lastAudit && lastAudit.endedAt / 1000,
     };
   });
   return { routes, streams, journal: await journal.stats() };

@@ -3,7 +3,14 @@
 import { recordOf } from './event.ts';
 import type { EventData } from './event-data.ts';
 import type { NewRecord } from './new-record.ts';
-import { ALL_NAMESPACES, gapPositionOf, type ResourceVersion, type StreamName } from './position.ts';
+import {
+  ALL_NAMESPACES,
+  compareResourceVersions,
+  gapPositionOf,
+  parseResourceVersion,
+  type ResourceVersion,
+  type StreamName,
+} from './position.ts';
 import { objectKey } from './text.ts';
 import { microTime, type Time } from './time.ts';
 
@@ -17,7 +24,10 @@ export type GapCause = 'first-start' | 'compacted' | 'restored' | 'expired-token
 export interface Gap {
   readonly cluster: string;
   readonly stream: StreamName;
-  /** What happened behind `from`, up to and with `to`, is incomplete; without `from`, from the beginning. */
+  /**
+   * What happened behind `from`, up to and with `to`, is incomplete; without `from`, from the beginning. Of a restored
+   * cluster: where the old history stood, and where the new one stood when it was noticed.
+   */
   readonly from: ResourceVersion | undefined;
   readonly to: ResourceVersion | undefined;
   readonly cause: GapCause;
@@ -56,8 +66,14 @@ const WHAT_HAPPENED: Record<GapCause, (where: string, from?: string, to?: string
     `kube-fanout has observed the Events of ${where} since resourceVersion ${to}; of those before, it could have only what the API server still held.`,
   compacted: (where, from = 'the beginning', to = 'now') =>
     `Nobody watched the Events of ${where} from resourceVersion ${from} to ${to}, and the API server no longer has that history: Events overwritten or deleted in between are lost.`,
-  restored: (where, from = 'an unknown one', to = 'an older one') =>
-    `The API server went back from resourceVersion ${from} to ${to}: the Events of ${where} start again from a restored history, and what the old one held beyond it is lost.`,
+  restored: (where, from, to) => {
+    const [stood, stands] = [parseResourceVersion(from), parseResourceVersion(to)];
+    const overtaken = stood !== undefined && stands !== undefined && compareResourceVersions(stands, stood) >= 0;
+    const how = overtaken
+      ? `The cluster was restored from a backup and had overtaken resourceVersion ${from} when that was noticed, at ${to}`
+      : `The API server went back from resourceVersion ${from ?? 'an unknown one'} to ${to ?? 'an older one'}`;
+    return `${how}: the Events of ${where} start again from a restored history, and what the old one held beyond it is lost.`;
+  },
   'expired-token': (where, from = 'the beginning', to = 'now') =>
     `The list of the Events of ${where} took longer than the API server kept its snapshot: Events overwritten or deleted from resourceVersion ${from} to ${to} are lost.`,
   quota: (where, from = 'the oldest', to = 'the newest') =>

@@ -13,6 +13,7 @@ import { PassedOver } from './passed-over.ts';
 import type { Call, CallName, Calls, Change, ChangeName, ChangeReply, Changes, Usage } from './protocol.ts';
 import { Reader } from './read.ts';
 import { Records } from './records.ts';
+import { Register } from './register.ts';
 import { RemovedRoutes } from './removed-routes.ts';
 import { Retention } from './retention.ts';
 import { Routes } from './routes.ts';
@@ -66,6 +67,7 @@ export class JournalFile {
     const reader = new Reader(db, streams);
     const finder = new Finder(db, streams);
     const trails = new Trails(db, { streams, routes, passedOver });
+    const register = new Register(db, streams);
     this.#streams = streams;
     this.#records = records;
     this.#appender = appender;
@@ -84,6 +86,7 @@ export class JournalFile {
     this.#handlers = {
       commit: (changes) => this.#commit(changes),
       read: (argument) => reader.read(argument),
+      lookUp: (argument) => register.lookUp(argument),
       parked: (argument) => parked.pending(argument),
       deadLetters: (argument) => parked.deadLetters(argument),
       parkedLanes: (argument) => parked.lanes(argument),

@@ -12,6 +12,8 @@ import type {
   Append,
   Appended,
   JournalRecord,
+  LookUp,
+  NewRecord,
   ParkedMessage,
   RouteName,
   RouteState,
@@ -100,6 +102,12 @@ export class SqliteJournal implements Journal {
     );
     this.#reading = turn.catch(() => {});
     return turn;
+  }
+
+  async lookUp(stream: StreamName, revisions: readonly NewRecord[], signal: AbortSignal): Promise<readonly LookUp[]> {
+    await this.#commits.flushed(signal);
+    const asked = revisions.map(({ position, attributes: { id } }) => ({ position, id }));
+    return this.#link.call('lookUp', { stream, revisions: asked });
   }
 
   onAdvance(listener: () => void): () => void {

@@ -6,6 +6,8 @@ import type {
   Append,
   Appended,
   JournalRecord,
+  LookUp,
+  NewRecord,
   ParkedMessage,
   RouteName,
   RouteState,
@@ -31,6 +33,13 @@ export interface Journal extends AsyncDisposable {
     after: Cursor,
     limit: { readonly records: number; readonly bytes: number },
   ): Promise<readonly JournalRecord[]>;
+
+  /**
+   * Whether it has had each of these revisions, in the same order: in any epoch of the history that the stream is in, or
+   * passed by retention or `startFrom: now`. Only what stands at or below the stream's rv is of any use. It waits for
+   * the appends made before, and rejects when the signal aborts or the file has failed.
+   */
+  lookUp(stream: StreamName, revisions: readonly NewRecord[], signal: AbortSignal): Promise<readonly LookUp[]>;
 
   /** Called, never twice in one turn of the event loop, when some stream's watermark has moved. Returns its undoing. */
   onAdvance(listener: () => void): () => void;

@@ -2,7 +2,7 @@
 import type { Cursor, Position, ResourceVersion, StreamName } from '../envelope/position.ts';
 import type { PackedPage, PackedRecords } from './packed-records.ts';
 import type { Wanted } from './paper-trail.ts';
-import type { Counters, ParkedMessage, RecordTrail, RouteName, RouteState, StreamState } from './record.ts';
+import type { Counters, LookUp, ParkedMessage, RecordTrail, RouteName, RouteState, StreamState } from './record.ts';
 
 export interface AppendResult {
   readonly state: StreamState;
@@ -128,6 +128,13 @@ export interface Calls {
   read: {
     argument: { readonly stream: StreamName; readonly after: Cursor; readonly limit: Limit };
     result: PackedPage;
+  };
+  lookUp: {
+    argument: {
+      readonly stream: StreamName;
+      readonly revisions: readonly { readonly position: string; readonly id: string }[];
+    };
+    result: readonly LookUp[];
   };
   parked: {
     argument: {

@@ -59,6 +59,12 @@ export interface Appended {
   readonly inserted: number;
 }
 
+/**
+ * Of a revision that the API server has: the journal has had it, has not, or has another one of the same history at its
+ * position, which shows that the history is not the same.
+ */
+export type LookUp = 'known' | 'unknown' | 'another';
+
 /** Columns of the route's row, committed with its cursor: read = delivered + filtered + limited + dead + expired + pending. */
 export interface Counters {
   readonly read: number;

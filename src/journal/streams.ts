@@ -118,6 +118,8 @@ export function nextState(stream: Stream, next: StreamState): Pick<Stream, 'stat
     const [from, to] = [state, next].map(({ epoch, rv }) => `resourceVersion ${rv ?? 'none'} of epoch ${epoch}`);
     throw new Refused(`stream ${state.stream} cannot go back from ${from} to ${to}`);
   }
-  if (back) return { state: next, history: next.epoch };
+  // An epoch of late rows goes on where the last one stood; a restore begins one that stands nowhere yet.
+  const renewed = next.epoch > state.epoch && (back || next.rv === undefined);
+  if (renewed) return { state: next, history: next.epoch };
   return { state: { ...next, floor: higher(state.floor, next.floor) }, history };
 }

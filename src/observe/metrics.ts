@@ -14,6 +14,10 @@ export interface Observed {
     readonly records: number;
     readonly skipped: number;
     readonly gaps: number;
+    readonly audits: number;
+    readonly found: number;
+    /** Seconds since 1970; undefined before the first audit has ended. */
+    readonly lastAudit: number | undefined;
   }[];
   readonly journal: JournalStats;
 }
@@ -50,6 +54,14 @@ export async function metricsText(observed: Observed): Promise<string> {
   streams('records', 'Records read from the API server and appended since the start.', ({ records }) => records);
   streams('skipped_lines', 'Lines of a watch that were no Event, since the start.', ({ skipped }) => skipped);
   streams('gaps', 'Gaps found since the start: what the API server could not give any more.', ({ gaps }) => gaps);
+  streams('audits', 'Audits since the start: the Events compared with the journal.', ({ audits }) => audits);
+  streams('audit_found', 'Events found by audits since the start: no watch had told of them.', ({ found }) => found);
+  const lastAudit = new Gauge({
+    name: 'kube_fanout_stream_last_audit_timestamp_seconds',
+    help: 'When the last audit ended.',
+    ...perStream,
+  });
+  for (const { stream, lastAudit: at } of observed.streams) if (at !== undefined) lastAudit.set({ stream }, at);
   const up = new Gauge({ name: 'kube_fanout_stream_up', help: '1 while the stream is being watched.', ...perStream });
   for (const stream of observed.streams) up.set({ stream: stream.stream }, Number(stream.up));
 

@@ -68,6 +68,11 @@ const FAULTS: Readonly<Record<string, Control>> = {
     z.strictObject({ revisions: z.int().positive().default(1) }),
     (faults, body) => faults.advance(body.revisions),
   ),
+  hide: control(
+    'Tell no watch of the next {changes} of Events; lists have them.',
+    z.strictObject({ changes: z.int().positive().default(1) }),
+    (faults, body) => faults.hide(body.changes),
+  ),
   clear: control('Forget the faults that still wait for a request.', nothing, (faults) => faults.clear()),
 };
 

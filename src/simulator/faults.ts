@@ -108,6 +108,11 @@ export class Faults {
     this.#store.advance(revisions);
   }
 
+  /** The next changes of Events are never told to a watch, as by a broken store or proxy; lists have them. */
+  hide(changes = 1): void {
+    this.#store.hide(changes);
+  }
+
   /** Forgets what still waits for a request. */
   clear(): void {
     this.#pending.length = 0;

@@ -10,6 +10,8 @@ export interface Revision {
   readonly body: Body;
   /** Milliseconds since 1970: an Event expires one time to live after its last write. */
   readonly at: number;
+  /** No watch is told of it: a fault. */
+  readonly hidden: boolean;
   /** What was there before; cut by compaction. */
   previous: Revision | undefined;
 }

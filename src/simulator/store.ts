@@ -54,6 +54,7 @@ export class Store {
   #liveBytes = 0;
   #uids = 0;
   #revision: number;
+  #hiding = 0;
   #compacted = 0;
 
   constructor(limits: Limits, firstRevision: number, now: () => number) {
@@ -97,6 +98,11 @@ export class Store {
   advance(revisions = 1): number {
     this.#revision += revisions;
     return this.#revision;
+  }
+
+  /** The next changes of Events are stored and listed, and never told to a watch. */
+  hide(changes: number): void {
+    this.#hiding = changes;
   }
 
   put({ namespace, name, uid, body }: Write): Revision {
@@ -181,8 +187,10 @@ export class Store {
     if (place > history.first) this.compact(history.at(place)?.resourceVersion ?? this.#revision);
   }
 
-  #append(change: Omit<Revision, 'resourceVersion' | 'at'>): Revision {
-    const bare: Revision = { ...change, resourceVersion: ++this.#revision, at: this.#now() };
+  #append(change: Omit<Revision, 'resourceVersion' | 'at' | 'hidden'>): Revision {
+    const hidden = this.#hiding > 0;
+    if (hidden) this.#hiding--;
+    const bare: Revision = { ...change, resourceVersion: ++this.#revision, at: this.#now(), hidden };
     const revision = change.type === 'DELETED' ? farewellOf(bare) : bare;
     this.history.push(revision);
     this.onRevision(revision);

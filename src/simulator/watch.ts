@@ -131,7 +131,7 @@ export class Watch {
 
   /** A change that enters the selection is an ADDED here, and one that leaves it a DELETED of the old state. */
   #lineOf(revision: Revision): string {
-    if (!this.#selection.covers(revision)) return '';
+    if (revision.hidden || !this.#selection.covers(revision)) return '';
     if (this.#selection.all) return lineOf(revision.type, render(revision, this.#shape));
     const was = this.#selection.matches(revision.previous);
     if (this.#selection.matches(revision)) return lineOf(was ? 'MODIFIED' : 'ADDED', render(revision, this.#shape));

@@ -20,6 +20,9 @@ export class AppendQueue {
   readonly #signal: AbortSignal;
   #waiting: Append[] = [];
   #draining: Promise<void> | undefined;
+  #pushed = 0;
+  #done = 0;
+  readonly #listeners: (() => void)[] = [];
 
   /** After the abort what waits is dropped: it is read again after the next start. */
   constructor(parts: AppendQueueParts, signal: AbortSignal) {
@@ -31,7 +34,19 @@ export class AppendQueue {
   push(append: Append): void {
     this.#parts.backlog.add(bytesOf(append.records));
     this.#waiting.push(append);
+    this.#pushed += 1;
     this.#draining ??= this.#drain();
+  }
+
+  /** Settles when all that has been pushed so far is durable, or when the signal aborts. */
+  async settled(signal: AbortSignal): Promise<void> {
+    const until = this.#pushed;
+    while (this.#done < until && !signal.aborted) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#listeners.push(resolve);
+      signal.addEventListener('abort', () => resolve(), { once: true });
+      await promise;
+    }
   }
 
   /** Settles when nothing is under way. */
@@ -43,9 +58,12 @@ export class AppendQueue {
     try {
       for (let next = this.#next(); next !== undefined; next = this.#next()) {
         const { records } = next;
+        const until = this.#pushed - this.#waiting.length;
         const appended = await this.#parts.journal.append(next, this.#signal);
         this.#parts.backlog.remove(bytesOf(records));
         this.#parts.appended(appended, records.length);
+        this.#done = until;
+        for (const resume of this.#listeners.splice(0)) resume();
       }
       this.#draining = undefined;
     } catch (error) {

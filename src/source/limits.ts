@@ -10,6 +10,12 @@ export interface Limits {
   readonly unreadMs: number;
   /** Events on one page of a list, unless they are so large that fewer must do. */
   readonly pageEvents: number;
+  /** How long an audit rests after the one before, give or take a fifth. */
+  readonly auditEveryMs: number;
+  /** An API server that was away for longer is audited as soon as it is back. */
+  readonly auditAfterOutageMs: number;
+  /** Between two pages of an audit, so that it costs the API server little. */
+  readonly auditPauseMs: number;
   /** What every wait after a failure is multiplied by: 1, but in a test that cannot wait. */
   readonly waits: number;
 }
@@ -20,5 +26,8 @@ export const LIMITS: Limits = {
   graceMs: 7_000,
   unreadMs: 5_000,
   pageEvents: 500,
+  auditEveryMs: 30 * 60_000,
+  auditAfterOutageMs: 30_000,
+  auditPauseMs: 250,
   waits: 1,
 };

@@ -4,13 +4,13 @@ import { failpoint } from '../failpoint.ts';
 import type { NewRecord } from '../journal/record.ts';
 import { type EventsApi, PageTooLargeError } from './api.ts';
 import { fieldsOf, UnorderedError } from './api-error.ts';
-import type { Page } from './state.ts';
+import type { Page } from './page.ts';
 import type { StreamCounters } from './status.ts';
 
 export interface PageReaderParts {
   readonly api: EventsApi;
   readonly envelope: (object: unknown, origin: Exclude<Origin, 'replay'>) => NewRecord | { readonly refused: string };
-  readonly counters: StreamCounters;
+  readonly counters: Pick<StreamCounters, 'pages' | 'listed'>;
   /** Told of each item that is no Event. */
   readonly skip: (why: string) => void;
 }

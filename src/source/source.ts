@@ -16,7 +16,7 @@ export type { StreamStatus } from './status.ts';
 
 export interface SourceOptions extends Pick<StreamParts, 'envelope' | 'gap'> {
   readonly cluster: Cluster;
-  readonly journal: Pick<Journal, 'append' | 'streams'>;
+  readonly journal: Pick<Journal, 'append' | 'streams' | 'lookUp'>;
   /** The namespaces to read, or `_all` alone: one watch for the whole cluster. */
   readonly streams: readonly StreamName[];
   readonly fieldSelector: string | undefined;

@@ -1,6 +1,8 @@
 /** What the step function speaks of: the state of one stream, what can happen to it, and what is to be done. */
 import type { ResourceVersion } from '../envelope/position.ts';
 import type { NewRecord, StreamState } from '../journal/record.ts';
+import type { Audit, AuditEffect, AuditInput } from './audit-state.ts';
+import type { Page } from './page.ts';
 
 export type Phase = 'probing' | 'relisting' | 'watching' | 'waiting' | 'refused';
 export type Paging = 'idle' | 'fetching' | 'waiting';
@@ -10,6 +12,7 @@ export interface SourceState {
   readonly stream: StreamState;
   readonly phase: Phase;
   readonly paging: Paging;
+  readonly audit: Audit;
   /** A stream that the journal has never seen, and whose past nobody wants. */
   readonly fromNow: boolean;
   /** The history behind the checkpoint is gone: only a list helps. */
@@ -23,13 +26,6 @@ export interface SourceState {
   readonly pageFailures: number;
   /** Lines that came at or below the checkpoint, against the API server's promise. */
   readonly late: number;
-}
-
-/** A page of a list: its snapshot's resourceVersion, its Events in any order, and how to ask for the next page. */
-export interface Page {
-  readonly rv: ResourceVersion;
-  readonly records: readonly NewRecord[];
-  readonly token: string | undefined;
 }
 
 export type Input =
@@ -53,7 +49,8 @@ export type Input =
   | { readonly kind: 'page'; readonly page: Page }
   | { readonly kind: 'page-expired'; readonly token: string | undefined }
   | { readonly kind: 'page-failed'; readonly afterMs?: number | undefined }
-  | { readonly kind: 'page-due' };
+  | { readonly kind: 'page-due' }
+  | AuditInput;
 
 export interface GapFound {
   readonly cause: 'compacted' | 'expired-token' | 'restored';
@@ -82,7 +79,8 @@ export type Effect =
   | { readonly kind: 'page'; readonly token: string }
   | { readonly kind: 'page-wait'; readonly ms: number }
   | { readonly kind: 'stop-paging' }
-  | { readonly kind: 'stop' };
+  | { readonly kind: 'stop' }
+  | AuditEffect;
 
 export interface Step {
   readonly state: SourceState;

@@ -1,5 +1,6 @@
 /** What can be seen of a stream from outside: for the status line, the metrics and the books of a whole daemon. */
 import type { ResourceVersion, StreamName } from '../envelope/position.ts';
+import type { Audit } from './audit-state.ts';
 import type { Paging, Phase } from './state.ts';
 
 /** Updated in place by the source while it runs; everybody else only reads it. */
@@ -7,6 +8,7 @@ export interface StreamStatus {
   readonly stream: StreamName;
   phase: Phase;
   paging: Paging;
+  audit: Audit['phase'];
   /** The API server has accepted a watch, and nothing has gone wrong since. */
   up: boolean;
   epoch: number;
@@ -16,7 +18,17 @@ export interface StreamStatus {
   lastLineAt: number | undefined;
   /** What is wrong now, for a person; undefined while all is well. */
   lastError: string | undefined;
+  /** Undefined until the first audit since the start has ended. */
+  lastAudit: LastAudit | undefined;
   readonly counters: StreamCounters;
+}
+
+interface LastAudit {
+  /** Milliseconds since 1970. */
+  readonly endedAt: number;
+  /** Revisions that it has looked up in the journal, and those that the journal did not have. */
+  readonly looked: number;
+  readonly found: number;
 }
 
 /** All of them only ever grow, from zero at each start. */
@@ -38,6 +50,10 @@ export interface StreamCounters {
   probes: number;
   pages: number;
   watches: number;
+  /** Audits that came to their end, the pages that they listed, and what the watch had missed. */
+  audits: number;
+  auditPages: number;
+  found: number;
 }
 
 export function newStatus(stream: StreamName): StreamStatus {
@@ -45,11 +61,13 @@ export function newStatus(stream: StreamName): StreamStatus {
     stream,
     phase: 'probing',
     paging: 'idle',
+    audit: 'resting',
     up: false,
     epoch: 0,
     rv: undefined,
     lastLineAt: undefined,
     lastError: undefined,
+    lastAudit: undefined,
     counters: {
       lines: 0,
       listed: 0,
@@ -62,6 +80,9 @@ export function newStatus(stream: StreamName): StreamStatus {
       probes: 0,
       pages: 0,
       watches: 0,
+      audits: 0,
+      auditPages: 0,
+      found: 0,
     },
   };
 }

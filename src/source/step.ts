@@ -2,28 +2,32 @@
  * The list-watch of one stream as a pure function: `step(state, input)` gives the next state and what is to be done.
  * No socket, clock, or promise in here; SPEC.md holds the tables and says why each rule is as it is.
  *
- * Two things run beside each other, each with one request under way at most: the watch (with the probe and the first
- * page of a list, which come before it) and the paging of a list. A new effect of one side replaces that side's old one.
+ * Three things run beside each other, each with one request under way at most: the watch (with the probe and the first
+ * page of a list, which come before it), the paging of a list, and the audit (audit.ts). A new effect of one side replaces
+ * that side's old one.
  */
 import { compareResourceVersions, positionOf, type ResourceVersion } from '../envelope/position.ts';
 import type { Listing, NewRecord, StreamState } from '../journal/record.ts';
+import { auditStep, withAudit } from './audit.ts';
+import { type AuditInput, isOfAudit } from './audit-state.ts';
+import { backOffMs } from './back-off.ts';
 import { inOrder, unread } from './fresh-records.ts';
-import {
-  checkpointOf,
-  type Effect,
-  type GapFound,
-  type Input,
-  type Page,
-  type SourceState,
-  type Step,
-} from './state.ts';
+import type { Page } from './page.ts';
+import { relist, restored } from './relist.ts';
+import { checkpointOf, type Effect, type Input, type SourceState, type Step } from './state.ts';
+import { also, append, unchanged } from './steps.ts';
 
-/** Where a stream begins: always with a probe, because nobody knows what has become of the API server meanwhile. */
+/**
+ * Where a stream begins: always with a probe, because nobody knows what has become of the API server meanwhile, and soon
+ * with an audit, unless there is nothing yet that could be audited.
+ */
 export function begin(stream: StreamState, options: { readonly fromNow: boolean }): Step {
+  const known = stream.rv !== undefined;
   const state: SourceState = {
     stream,
     phase: 'probing',
     paging: 'idle',
+    audit: { phase: known ? 'due' : 'resting' },
     fromNow: options.fromNow,
     expired: false,
     listed: undefined,
@@ -32,11 +36,13 @@ export function begin(stream: StreamState, options: { readonly fromNow: boolean 
     pageFailures: 0,
     late: 0,
   };
-  return { state, effects: [{ kind: 'probe' }] };
+  return { state, effects: known ? [PROBE] : [PROBE, { kind: 'audit-rest' }] };
 }
 
+type ListWatchInput = Exclude<Input, AuditInput>;
+
 /** In which phases an input can come; in any other it is the late answer to a question that was withdrawn. */
-const EXPECTED: Readonly<Record<Input['kind'], (state: SourceState) => boolean>> = {
+const EXPECTED: Readonly<Record<ListWatchInput['kind'], (state: SourceState) => boolean>> = {
   probed: ({ phase }) => phase === 'probing',
   'first-page': ({ phase }) => phase === 'relisting',
   lines: ({ phase }) => phase === 'watching',
@@ -57,7 +63,11 @@ function asking({ phase }: SourceState): boolean {
 }
 
 export function step(state: SourceState, input: Input): Step {
-  if (!EXPECTED[input.kind](state)) return { state, effects: [] };
+  return withAudit(isOfAudit(input) ? auditStep(state, input) : listWatchStep(state, input));
+}
+
+function listWatchStep(state: SourceState, input: ListWatchInput): Step {
+  if (!EXPECTED[input.kind](state)) return unchanged(state);
   switch (input.kind) {
     case 'probed':
       return probed(state, input.rv);
@@ -89,13 +99,13 @@ export function step(state: SourceState, input: Input): Step {
 }
 
 function probe(state: SourceState): Step {
-  return { state: { ...state, phase: 'probing' }, effects: [{ kind: 'probe' }] };
+  return { state: { ...state, phase: 'probing' }, effects: [PROBE] };
 }
 
 function probed(state: SourceState, listed: ResourceVersion): Step {
   const checkpoint = checkpointOf(state.stream);
   if (checkpoint === undefined) return state.fromNow ? beginNow(state, listed) : relist(state);
-  if (compareResourceVersions(listed, checkpoint) < 0) return restored(state, checkpoint, listed);
+  if (compareResourceVersions(listed, checkpoint) < 0) return restored(state, listed);
   const unseen = compareResourceVersions(listed, checkpoint) > 0;
   if (state.expired || (unseen && state.quickCloses >= 3)) return relist({ ...state, expired: true });
   const paging = state.stream.listing !== undefined && state.paging === 'idle' ? fetchPage(state) : unchanged(state);
@@ -106,28 +116,12 @@ function watch(state: SourceState, from: ResourceVersion, listed: ResourceVersio
   return { state: { ...state, phase: 'watching', listed }, effects: [{ kind: 'watch', from }] };
 }
 
-function relist(state: SourceState): Step {
-  return { state: { ...state, phase: 'relisting', paging: 'idle' }, effects: [STOP_PAGING, { kind: 'list' }] };
-}
-
 function beginNow(state: SourceState, listed: ResourceVersion): Step {
   const stream = { ...state.stream, rv: listed, floor: listed };
   return also(
     append({ ...state, fromNow: false }, stream),
     watch({ ...state, fromNow: false, stream }, listed, listed),
   );
-}
-
-/**
- * The API server stands before what it has told already: etcd was restored from a backup. Its resourceVersions will name
- * other content from now on, so all of it goes into a new epoch, behind a gap record that says so.
- */
-function restored(state: SourceState, checkpoint: ResourceVersion, listed: ResourceVersion): Step {
-  const { stream } = state;
-  const next = { ...stream, epoch: stream.epoch + 1, rv: undefined, floor: undefined, listing: undefined };
-  const gap: GapFound = { cause: 'restored', from: checkpoint, to: listed, recovered: 0 };
-  const told = append({ ...state, expired: false, quickCloses: 0 }, next, { gap });
-  return also(told, relist(told.state));
 }
 
 /**
@@ -220,11 +214,6 @@ function wait(state: SourceState, ms: number): Step {
   return { state: { ...state, phase: 'waiting' }, effects: [{ kind: 'wait', ms }] };
 }
 
-/** 0.8 s, doubled with each failure in a row, 30 s at most. */
-export function backOffMs(failures: number): number {
-  return Math.min(30_000, 800 * 2 ** Math.min(failures - 1, 10));
-}
-
 /**
  * The list's snapshot has been compacted. The API server hands out a token that goes on from the same name in the
  * present: what was overwritten or deleted behind that name since the snapshot is lost, and the gap record will say so.
@@ -260,22 +249,5 @@ function withCheckpoint(stream: StreamState, rv: ResourceVersion): StreamState {
   return stream.listing ? { ...stream, listing: { ...stream.listing, rv } } : { ...stream, rv };
 }
 
+const PROBE: Effect = { kind: 'probe' };
 const STOP_PAGING: Effect = { kind: 'stop-paging' };
-
-function append(
-  state: SourceState,
-  stream: StreamState,
-  what: { readonly records?: readonly NewRecord[]; readonly gap?: GapFound | undefined } = {},
-): Step {
-  const effect: Effect = { kind: 'append', records: what.records ?? [], gap: what.gap, state: stream };
-  return { state: { ...state, stream }, effects: [effect] };
-}
-
-function unchanged(state: SourceState): Step {
-  return { state, effects: [] };
-}
-
-/** `then` was made from the state that `first` left. */
-function also(first: Step, then: Step): Step {
-  return { state: then.state, effects: [...first.effects, ...then.effects] };
-}

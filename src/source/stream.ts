@@ -6,21 +6,24 @@ import { ALL_NAMESPACES, type StreamName } from '../envelope/position.ts';
 import { failpoint } from '../failpoint.ts';
 import type { Journal } from '../journal/port.ts';
 import type { Appended, NewRecord, StreamState } from '../journal/record.ts';
-import { ApiError, UnorderedError } from './api-error.ts';
 import { AppendQueue } from './append-queue.ts';
+import { type AuditEffect, isOfAudit } from './audit-state.ts';
+import { Auditor } from './auditor.ts';
 import type { Backlog } from './backlog.ts';
 import type { Cluster } from './cluster.ts';
 import type { Limits } from './limits.ts';
+import type { Page } from './page.ts';
 import { PageReader, type PageReaderParts } from './page-reader.ts';
+import { Questions } from './questions.ts';
 import { Slot } from './slot.ts';
-import type { Effect, GapFound, Input, Page, SourceState, Step } from './state.ts';
+import type { Effect, GapFound, Input, SourceState, Step } from './state.ts';
 import type { StreamStatus } from './status.ts';
 import { begin, step } from './step.ts';
 import { WatchReader } from './watch-reader.ts';
 
 export interface StreamParts extends Pick<PageReaderParts, 'api' | 'envelope'> {
   readonly cluster: Pick<Cluster, 'name' | 'server'>;
-  readonly journal: Pick<Journal, 'append'>;
+  readonly journal: Pick<Journal, 'append' | 'lookUp'>;
   readonly backlog: Backlog;
   readonly gap: (gap: GapFound & { readonly stream: StreamName }) => NewRecord;
   readonly log: Logger;
@@ -36,9 +39,7 @@ interface StreamStart {
 }
 
 type PagingEffect = Extract<Effect, { kind: 'page' | 'page-wait' }>;
-type WatchEffect = Exclude<Effect, PagingEffect | { kind: 'append' | 'stop' | 'stop-paging' }>;
-/** What withdrawn work settles with: nobody hears it. */
-const WITHDRAWN: Input = { kind: 'failed' };
+type WatchEffect = Exclude<Effect, PagingEffect | AuditEffect | { kind: 'append' | 'stop' | 'stop-paging' }>;
 
 /** Runs until the signal aborts; rejects only when the journal fails, or by a defect. */
 export async function runStream(parts: StreamParts, start: StreamStart, signal: AbortSignal): Promise<void> {
@@ -58,9 +59,10 @@ class StreamLoop {
   #state: SourceState | undefined;
   readonly #pages: PageReader;
   readonly #watches: WatchReader;
+  readonly #auditor: Auditor;
+  readonly #questions: Questions;
   /** That there is a watch is said once. */
   #watching = false;
-  #troubles: { watch?: string | undefined; paging?: string | undefined } = {};
 
   constructor(parts: StreamParts, { stream: start, status }: StreamStart, signal: AbortSignal) {
     this.#parts = parts;
@@ -71,19 +73,28 @@ class StreamLoop {
       status,
       envelope: (object) => parts.envelope(object, 'live'),
       opened: () => this.#opened(),
-      trouble: (text) => this.#trouble('watch', text),
+      trouble: (text) => this.#questions.trouble('watch', text),
       skip: (why) => this.#skip(why),
     });
     this.#status = status;
     status.epoch = start.epoch;
     status.rv = start.rv;
     this.#signal = AbortSignal.any([signal, this.#end.signal]);
+    this.#questions = new Questions(parts.log, status, this.#signal);
     const appends = {
       ...parts,
       appended: (appended: Appended, records: number) => this.#appended(appended, records),
       failed: this.#over.reject,
     };
     this.#appends = new AppendQueue(appends, this.#signal);
+    this.#auditor = new Auditor({
+      ...parts,
+      appends: this.#appends,
+      questions: this.#questions,
+      status,
+      hear: (input) => this.#feed(input),
+      broken: this.#over.reject,
+    });
     this.#watch = new Slot((input) => this.#feed(input), this.#over.reject);
     this.#paging = new Slot((input) => this.#feed(input), this.#over.reject);
   }
@@ -98,9 +109,9 @@ class StreamLoop {
     } finally {
       this.#signal.removeEventListener('abort', stop);
       this.#end.abort();
-      this.#watch.stop();
-      this.#paging.stop();
-      await Promise.all([this.#watch.idle(), this.#paging.idle(), this.#appends.idle()]);
+      const sides = [this.#watch, this.#paging, this.#auditor];
+      for (const side of sides) side.stop();
+      await Promise.all([...sides.map((side) => side.idle()), this.#appends.idle()]);
     }
   }
 
@@ -117,6 +128,7 @@ class StreamLoop {
     this.#state = state;
     this.#status.phase = state.phase;
     this.#status.paging = state.paging;
+    this.#status.audit = state.audit.phase;
     this.#noteLate(state.late);
     for (const effect of effects) this.#do(effect);
   }
@@ -126,8 +138,11 @@ class StreamLoop {
     else if (effect.kind === 'stop') this.#watch.stop();
     else if (effect.kind === 'stop-paging') this.#paging.stop();
     else if (effect.kind === 'page' || effect.kind === 'page-wait') {
-      this.#paging.start((signal) => this.#ask('paging', signal, () => this.#page(effect, signal)));
-    } else this.#watch.start((signal, tell) => this.#ask('watch', signal, () => this.#next(effect, signal, tell)));
+      this.#paging.start((signal) => this.#questions.ask('paging', signal, () => this.#page(effect, signal)));
+    } else if (isOfAudit(effect)) this.#auditor.do(effect);
+    else {
+      this.#watch.start((signal, tell) => this.#questions.ask('watch', signal, () => this.#next(effect, signal, tell)));
+    }
   }
 
   async #next(effect: WatchEffect, signal: AbortSignal, tell: (input: Input) => void): Promise<Input> {
@@ -165,7 +180,7 @@ class StreamLoop {
       return { kind: 'page-due' };
     }
     const page = await this.#list(effect.token, signal);
-    this.#well('paging');
+    this.#questions.well('paging');
     return { kind: 'page', page };
   }
 
@@ -196,8 +211,10 @@ class StreamLoop {
   }
 
   #opened(): void {
-    this.#well('watch');
+    this.#questions.well('watch');
     this.#status.up = true;
+    // Whoever was away for long may have come back as another.
+    if (this.#questions.downMs() >= this.#parts.limits.auditAfterOutageMs) this.#feed({ kind: 'audit-due' });
     if (this.#watching) return;
     this.#watching = true;
     const { stream } = this.#status;
@@ -218,32 +235,6 @@ class StreamLoop {
     return { kind: 'due' };
   }
 
-  /** Turns whatever goes wrong on the way to the API server and back into an input. */
-  async #ask(side: 'watch' | 'paging', signal: AbortSignal, question: () => Promise<Input>): Promise<Input> {
-    try {
-      return await question();
-    } catch (error) {
-      if (signal.aborted) return WITHDRAWN;
-      this.#status.counters.failures += 1;
-      if (side === 'watch') this.#status.up = false;
-      if (error instanceof UnorderedError) {
-        this.#trouble(side, error.message);
-        return { kind: 'refused' };
-      }
-      if (error instanceof ApiError && error.expired) {
-        failpoint('source.expired');
-        this.#parts.log.info(
-          { stream: this.#status.stream },
-          `the API server no longer has that history: ${error.message}`,
-        );
-        return side === 'watch' ? { kind: 'expired' } : { kind: 'page-expired', token: error.status.continue };
-      }
-      this.#trouble(side, error instanceof Error ? error.message : String(error));
-      const afterMs = error instanceof ApiError ? error.afterMs : undefined;
-      return { kind: side === 'watch' ? 'failed' : 'page-failed', afterMs };
-    }
-  }
-
   #skip(why: string): void {
     this.#status.counters.skipped += 1;
     const { skipped } = this.#status.counters;
@@ -258,21 +249,6 @@ class StreamLoop {
       this.#parts.log.warn({ stream }, 'the API server sends again what it has sent: it is counted and left out');
     }
     counters.late = late;
-  }
-
-  /** Said once, and again only when it is something else. */
-  #trouble(side: 'watch' | 'paging', text: string): void {
-    if (this.#signal.aborted) return;
-    if (this.#troubles[side] !== text) this.#parts.log.error({ stream: this.#status.stream }, text);
-    this.#troubles[side] = text;
-    this.#status.lastError = text;
-  }
-
-  #well(side: 'watch' | 'paging'): void {
-    if (this.#troubles[side] === undefined) return;
-    this.#troubles[side] = undefined;
-    this.#status.lastError = this.#troubles.watch ?? this.#troubles.paging;
-    this.#parts.log.info({ stream: this.#status.stream }, 'the API server answers again');
   }
 }
 

@@ -145,6 +145,16 @@ test('restore sets the cluster back: the counter repeats, and what came later wa
   expect(await fault('restore', { resourceVersion: 1_000_000 })).toBe(400);
 });
 
+test('hide keeps the next changes from every watch, and lists have them', async () => {
+  const watch = await openWatch();
+  await fault('hide', { changes: 1 });
+  await create('hidden');
+  await create('shown');
+  expect(told([(await watch.next()).value])).toEqual([expect.stringMatching(/^ADDED shown /)]);
+  const { items } = await client.list(EVENTS);
+  expect(items.map(({ metadata }) => metadata.name)).toEqual(expect.arrayContaining(['hidden', 'shown']));
+});
+
 test('advance lets resourceVersions go by that no Event has', async () => {
   const before = Number(await client.now());
   await fault('advance', { revisions: 7 });

@@ -5,12 +5,14 @@ import {
   positionOf,
   type StreamName,
 } from '../../src/envelope/position.ts';
-import type { Append, Appended, JournalRecord, StreamState } from '../../src/journal/record.ts';
+import type { Append, Appended, JournalRecord, LookUp, NewRecord, StreamState } from '../../src/journal/record.ts';
 
 /** What the source needs of a journal, with the same promises, in memory. */
 export class MemoryJournal {
   readonly #streams = new Map<StreamName, StreamState>();
   readonly #rows = new Map<string, JournalRecord>();
+  /** The first epoch of each stream's history. */
+  readonly #histories = new Map<StreamName, number>();
   #blocked = Promise.withResolvers<void>();
   failure: Error | undefined;
 
@@ -45,8 +47,22 @@ export class MemoryJournal {
       this.#rows.set(key, { ...record, stream, epoch, appendedAt: 0, intact: true });
       inserted += 1;
     }
+    if (state.rv === undefined) this.#histories.set(stream, epoch);
     this.#streams.set(stream, state);
     return { state, inserted };
+  }
+
+  async lookUp(stream: StreamName, revisions: readonly NewRecord[]): Promise<readonly LookUp[]> {
+    const floor = this.#streams.get(stream)?.floor;
+    const history = this.#histories.get(stream) ?? 0;
+    return revisions.map(({ position, attributes: { id } }) => {
+      if (floor !== undefined && position <= positionOf(floor)) return 'known';
+      const at = [...this.#rows.values()].find(
+        (row) => row.stream === stream && row.epoch >= history && row.position === position,
+      );
+      if (at === undefined) return 'unknown';
+      return at.attributes.id === id ? 'known' : 'another';
+    });
   }
 
   async read(stream: StreamName, after: Cursor): Promise<readonly JournalRecord[]> {

@@ -1,21 +1,13 @@
 /** Plays the driver and the journal round the step function, one answer at a time, and checks what every append does. */
-import { gapPositionOf, positionOf, type StreamName } from '../../src/envelope/position.ts';
-import type { NewRecord, StreamState } from '../../src/journal/record.ts';
-import type { Effect, GapFound, Input, SourceState } from '../../src/source/state.ts';
+import type { AuditEffect } from '../../src/source/audit-state.ts';
+import { isOfAudit } from '../../src/source/audit-state.ts';
+import type { Effect, Input, SourceState } from '../../src/source/state.ts';
 import { begin, step } from '../../src/source/step.ts';
+import { type Append, FRESH, ModelJournal } from './model-journal.ts';
 import { type ModelServer, recordOf, version } from './model-server.ts';
 
-type Append = Extract<Effect, { kind: 'append' }>;
 type WatchEffect = Extract<Effect, { kind: 'probe' | 'list' | 'watch' | 'wait' | 'wait-for-room' }>;
 type PageEffect = Extract<Effect, { kind: 'page' | 'page-wait' }>;
-
-const FRESH: StreamState = {
-  stream: '_all' as StreamName,
-  epoch: 0,
-  rv: undefined,
-  floor: undefined,
-  listing: undefined,
-};
 
 /** How a watch ends in the model. `silently` is a 410 that nobody says. */
 export type Ending = 'timeout' | 'early' | 'at-once' | 'failed' | 'expired' | 'blocked';
@@ -24,16 +16,18 @@ export class ModelDaemon {
   readonly server: ModelServer;
   /** A 410 of a watch comes as a clean close at once. */
   silent = false;
-  /** What the journal holds for certain, and what a crash would take with it. */
-  durable: StreamState | undefined;
+  readonly journal = new ModelJournal();
+  /** What a crash would take with it. */
   waiting: Append[] = [];
-  readonly rows = new Map<string, NewRecord>();
-  readonly gaps: { readonly gap: GapFound; readonly epoch: number }[] = [];
   /** How often the API server has said that history is gone, in whatever form. */
   expiries = 0;
+  /** What audits have found, and how many have ended. */
+  found = 0;
+  audits = 0;
   #state: SourceState | undefined;
   #watch: WatchEffect | undefined;
   #page: PageEffect | undefined;
+  #audit: AuditEffect | undefined;
   /** Up to where the open watch has told its lines. */
   #told = 0;
 
@@ -51,27 +45,28 @@ export class ModelDaemon {
     return this.#watch?.kind === 'watch' && !this.#refused;
   }
 
-  /** The watch is open, has told all, and no list is under way. */
+  /** The watch is open, has told all, and neither a list nor an audit is under way. */
   get quiet(): boolean {
-    if (!this.watching || this.#page !== undefined) return false;
-    return this.server.writes.every(({ rv }) => rv <= this.#told);
+    if (!this.watching || this.#page !== undefined || this.state.audit.phase !== 'resting') return false;
+    return this.server.writes.every(({ rv, hidden }) => hidden || rv <= this.#told);
   }
 
   start(): void {
     this.#watch = undefined;
     this.#page = undefined;
-    this.#follow(begin(this.durable ?? FRESH, { fromNow: false }));
+    this.#audit = undefined;
+    this.#follow(begin(this.journal.state ?? FRESH, { fromNow: false }));
   }
 
   /** SIGKILL: of the appends that wait, the first few have been committed. */
   crash(committed: number): void {
-    for (const append of this.waiting.slice(0, committed)) this.#commit(append);
+    for (const append of this.waiting.slice(0, committed)) this.journal.commit(append);
     this.waiting = [];
     this.start();
   }
 
   flush(): void {
-    for (const append of this.waiting) this.#commit(append);
+    for (const append of this.waiting) this.journal.commit(append);
     this.waiting = [];
   }
 
@@ -104,6 +99,27 @@ export class ModelDaemon {
     else if (this.#page?.kind === 'page') this.#feed(this.#pageOf(this.#page.token));
   }
 
+  /** It is time for an audit. */
+  audit(): void {
+    this.#feed({ kind: 'audit-due' });
+  }
+
+  answerAudit(): void {
+    const effect = this.#audit;
+    if (effect?.kind === 'audit-pause' || effect?.kind === 'audit-wait') this.#feed({ kind: 'audit-next' });
+    else if (effect?.kind === 'audit-ask') {
+      this.flush();
+      this.#feed({ kind: 'audit-told', lookUps: effect.records.map((record) => this.journal.lookUp(record)) });
+    } else if (effect?.kind === 'audit-page') {
+      const page = this.server.page(effect.token);
+      this.#feed('expired' in page ? { kind: 'audit-expired', token: page.expired } : { kind: 'audit-page', page });
+    }
+  }
+
+  failAudit(): void {
+    if (this.#audit?.kind === 'audit-page') this.#feed({ kind: 'audit-failed' });
+  }
+
   #pageOf(token: string): Input {
     const page = this.server.page(token);
     if (!('expired' in page)) return { kind: 'page', page };
@@ -131,7 +147,7 @@ export class ModelDaemon {
 
   /** A proxy, or a broken store, sends old lines again. */
   repeat(lines: number): void {
-    const old = this.server.writes.filter(({ rv }) => rv <= this.#told).slice(-lines);
+    const old = this.server.writes.filter(({ rv, hidden }) => !hidden && rv <= this.#told).slice(-lines);
     const last = old.at(-1);
     if (!this.watching || last === undefined) return;
     const records = old.filter(({ type }) => type !== 'DELETED').map(recordOf);
@@ -140,7 +156,15 @@ export class ModelDaemon {
 
   /** What routes may read. */
   readable(): ReadonlySet<string> {
-    return new Set([...this.rows.values()].filter((row) => row.kind === 'event').map(({ data }) => String(data)));
+    return new Set(this.#events().map(({ data }) => String(data)));
+  }
+
+  readableIds(): ReadonlySet<string> {
+    return new Set(this.#events().map(({ attributes }) => attributes.id));
+  }
+
+  #events() {
+    return [...this.journal.rows.values()].filter(({ kind }) => kind === 'event');
   }
 
   get #refused(): boolean {
@@ -155,7 +179,7 @@ export class ModelDaemon {
   }
 
   #tell(limit: number): void {
-    const lines = this.server.writes.filter(({ rv }) => rv > this.#told).slice(0, limit);
+    const lines = this.server.writes.filter(({ rv, hidden }) => !hidden && rv > this.#told).slice(0, limit);
     const last = lines.at(-1);
     if (last === undefined) return;
     this.#told = last.rv;
@@ -173,36 +197,13 @@ export class ModelDaemon {
       if (effect.kind === 'append') this.waiting.push(effect);
       else if (effect.kind === 'page' || effect.kind === 'page-wait') this.#page = effect;
       else if (effect.kind === 'stop-paging') this.#page = undefined;
+      else if (effect.kind === 'audit-found') this.found += effect.count;
+      else if (effect.kind === 'audit-ended') this.audits += 1;
+      else if (isOfAudit(effect)) this.#audit = effect;
       else if (effect.kind === 'stop') this.#watch = undefined;
       else this.#watch = effect;
       if (effect.kind === 'watch') this.#told = Number(effect.from);
     }
     if (state.paging === 'idle') this.#page = undefined;
   }
-
-  #commit({ records, gap, state }: Append): void {
-    const before = this.durable ?? FRESH;
-    if (state.epoch < before.epoch) throw new Error('the epoch went back');
-    const watermark = before.rv === undefined ? '' : `${positionOf(before.rv)}~`;
-    const sameEpoch = state.epoch === before.epoch;
-    if (sameEpoch && before.rv !== undefined && (state.rv === undefined || Number(state.rv) < Number(before.rv))) {
-      throw new Error(`the watermark went back from ${before.rv} to ${state.rv}`);
-    }
-    const all = gap === undefined ? records : [...records, gapRow(gap)];
-    for (const record of all) {
-      const key = `${state.epoch} ${record.position}`;
-      if (this.rows.has(key)) continue;
-      if (sameEpoch && record.position <= watermark)
-        throw new Error(`${record.position} is below the watermark ${watermark}`);
-      this.rows.set(key, record);
-    }
-    if (gap !== undefined) this.gaps.push({ gap, epoch: state.epoch });
-    this.durable = state;
-  }
-}
-
-function gapRow(gap: GapFound): NewRecord {
-  const position = gapPositionOf(gap.cause === 'restored' ? undefined : gap.to);
-  const attributes = {} as NewRecord['attributes'];
-  return { position, kind: 'gap', key: 'gap', origin: 'live', attributes, data: Buffer.from(JSON.stringify(gap)) };
 }

@@ -1,7 +1,7 @@
 /** A naive API server in memory: the whole truth about what was written, and what of it can still be read. */
 import { parseResourceVersion, positionOf, type ResourceVersion } from '../../src/envelope/position.ts';
 import type { NewRecord } from '../../src/journal/record.ts';
-import type { Page } from '../../src/source/state.ts';
+import type { Page } from '../../src/source/page.ts';
 
 export interface Write {
   readonly rv: number;
@@ -9,6 +9,9 @@ export interface Write {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
   /** Which history wrote it: after a restore the same resourceVersion names other content. */
   readonly era: number;
+  readonly uid: string;
+  /** Something on the way keeps it from every watch. */
+  readonly hidden: boolean;
 }
 
 export function version(rv: number): ResourceVersion {
@@ -21,6 +24,10 @@ export function contentOf({ rv, name, era }: Write): string {
   return `${era}/${name}/${rv}`;
 }
 
+export function idOf({ rv, uid }: Write): string {
+  return `${uid}.${rv}`;
+}
+
 const PAGE = 2;
 
 export class ModelServer {
@@ -29,22 +36,26 @@ export class ModelServer {
   revision = 90;
   compacted = 0;
   era = 0;
+  #uids = 0;
 
   noise(): void {
     this.revision += 1;
   }
 
   /** The name is created, or changed while it lives. */
-  write(name: string): void {
+  write(name: string, hidden = false): void {
     this.revision += 1;
-    const type = this.live(this.revision).has(name) ? 'MODIFIED' : 'ADDED';
-    this.writes.push({ rv: this.revision, name, type, era: this.era });
+    const known = this.live(this.revision).get(name);
+    this.#uids += 1;
+    const uid = known?.uid ?? `${name}${this.#uids}`;
+    this.writes.push({ rv: this.revision, name, type: known ? 'MODIFIED' : 'ADDED', era: this.era, uid, hidden });
   }
 
   delete(name: string): void {
-    if (!this.live(this.revision).has(name)) return;
+    const known = this.live(this.revision).get(name);
+    if (known === undefined) return;
     this.revision += 1;
-    this.writes.push({ rv: this.revision, name, type: 'DELETED', era: this.era });
+    this.writes.push({ ...known, rv: this.revision, type: 'DELETED', era: this.era, hidden: false });
   }
 
   compact(): void {
@@ -88,7 +99,7 @@ export class ModelServer {
 }
 
 export function recordOf(write: Write): NewRecord {
-  const attributes = {} as NewRecord['attributes'];
+  const attributes = { id: idOf(write) } as NewRecord['attributes'];
   const data = Buffer.from(contentOf(write));
   return { position: positionOf(version(write.rv)), kind: 'event', key: write.name, origin: 'live', attributes, data };
 }

@@ -69,7 +69,7 @@ export async function startOnFile(path: string, options: Options): Promise<Runni
 
 /** Disposing of it stops the source as SIGTERM would; rejects when the source has. */
 export function startSource(
-  journal: Pick<Journal, 'append' | 'streams' | 'read'>,
+  journal: Pick<Journal, 'append' | 'streams' | 'read' | 'lookUp'>,
   { streams, limits, ...options }: Options,
 ): RunningSource {
   const logged: Logged[] = [];

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { Audit, AuditInput } from '../../src/source/audit-state.ts';
 import type { Input, Paging, Phase } from '../../src/source/state.ts';
-import { LISTING, record, rv, state, stream, told } from './step-cases.ts';
+import { LISTING, RUN, record, rv, state, stream, told, toldOfAudit } from './step-cases.ts';
 
 type PageKind = Extract<Input['kind'], `page${string}`>;
-type WatchKind = Exclude<Input['kind'], PageKind>;
+type AuditKind = AuditInput['kind'];
+type WatchKind = Exclude<Input['kind'], PageKind | AuditKind>;
 const IGNORED = 'ignored';
 
 const WATCH_INPUTS: { readonly [Kind in WatchKind]: Extract<Input, { kind: Kind }> } = {
@@ -101,6 +103,71 @@ const PAGE_SIDE: Readonly<Record<Paging, Readonly<Record<PageKind, string>>>> = 
   },
 };
 
+const AUDIT_INPUTS: { readonly [Kind in AuditKind]: Extract<Input, { kind: Kind }> } = {
+  'audit-due': { kind: 'audit-due' },
+  'audit-page': {
+    kind: 'audit-page',
+    page: { rv: rv('130'), records: [record('101'), record('99'), record('100')], token: 'a3' },
+  },
+  'audit-told': { kind: 'audit-told', lookUps: ['known', 'unknown'] },
+  'audit-expired': { kind: 'audit-expired', token: 'present' },
+  'audit-failed': { kind: 'audit-failed', afterMs: 5_000 },
+  'audit-next': { kind: 'audit-next' },
+};
+
+const ASKED = [record('99'), record('100')];
+const AUDITS: Readonly<Record<Audit['phase'], Audit>> = {
+  resting: { phase: 'resting' },
+  due: { phase: 'due' },
+  fetching: { phase: 'fetching', run: RUN },
+  asking: { phase: 'asking', run: { ...RUN, token: undefined }, asked: ASKED, rv: rv('130') },
+  pausing: { phase: 'pausing', run: RUN },
+};
+
+/** A stream at 100 that is watching; the page asked about is the last one. */
+const AUDIT_SIDE: Readonly<Record<Audit['phase'], Readonly<Record<AuditKind, string>>>> = {
+  resting: {
+    'audit-due': 'fetching stop-audit audit-page(first)',
+    'audit-page': IGNORED,
+    'audit-told': IGNORED,
+    'audit-expired': IGNORED,
+    'audit-failed': IGNORED,
+    'audit-next': IGNORED,
+  },
+  due: {
+    'audit-due': 'due stop-audit',
+    'audit-page': IGNORED,
+    'audit-told': IGNORED,
+    'audit-expired': IGNORED,
+    'audit-failed': IGNORED,
+    'audit-next': IGNORED,
+  },
+  fetching: {
+    'audit-due': 'fetching stop-audit audit-page(first)',
+    'audit-page': 'asking audit-ask(99 100)',
+    'audit-told': IGNORED,
+    'audit-expired': 'pausing audit-wait(800)',
+    'audit-failed': 'pausing audit-wait(5000)',
+    'audit-next': IGNORED,
+  },
+  asking: {
+    'audit-due': 'fetching stop-audit audit-page(first)',
+    'audit-page': IGNORED,
+    'audit-told': 'resting append(e3:100 100) found(1 missed) ended(5 looked 1 found) audit-rest',
+    'audit-expired': IGNORED,
+    'audit-failed': IGNORED,
+    'audit-next': IGNORED,
+  },
+  pausing: {
+    'audit-due': 'fetching stop-audit audit-page(first)',
+    'audit-page': IGNORED,
+    'audit-told': IGNORED,
+    'audit-expired': IGNORED,
+    'audit-failed': IGNORED,
+    'audit-next': 'fetching audit-page(a2)',
+  },
+};
+
 function entries<Key extends string, Value>(cells: Readonly<Record<Key, Value>>): readonly (readonly [Key, Value])[] {
   return Object.entries(cells) as [Key, Value][];
 }
@@ -121,6 +188,18 @@ describe('the paging of a list, by input', () => {
       it(`${paging}, ${kind}: ${expected}`, () => {
         const before = state({ phase: 'watching', paging, stream: stream({ listing: LISTING }) });
         expect(told(before, PAGE_INPUTS[kind])).toBe(expected === IGNORED ? `watching/${paging}` : expected);
+      });
+    }
+  }
+});
+
+describe('the audit, by input', () => {
+  for (const [phase, cells] of entries(AUDIT_SIDE)) {
+    for (const [kind, expected] of entries(cells)) {
+      it(`${phase}, ${kind}: ${expected}`, () => {
+        // It is due only while it cannot begin.
+        const before = state({ phase: phase === 'due' ? 'probing' : 'watching', audit: AUDITS[phase] });
+        expect(toldOfAudit(before, AUDIT_INPUTS[kind])).toBe(expected === IGNORED ? phase : expected);
       });
     }
   }

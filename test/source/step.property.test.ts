@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type Ending, ModelDaemon } from './model-daemon.ts';
-import { contentOf, ModelServer } from './model-server.ts';
+import { contentOf, idOf, ModelServer } from './model-server.ts';
 
 type Action = readonly [name: keyof typeof ACTIONS, amount: number];
 
@@ -28,10 +28,15 @@ const ACTIONS = {
   silence: (daemon: ModelDaemon, n: number) => {
     daemon.silent = n % 2 === 0;
   },
+  hide: ({ server }: ModelDaemon, n: number) => server.write(NAMES[n % NAMES.length] ?? 'a', true),
+  audit: (daemon: ModelDaemon) => daemon.audit(),
+  answerAudit: (daemon: ModelDaemon) => daemon.answerAudit(),
+  failAudit: (daemon: ModelDaemon) => daemon.failAudit(),
   restore: (daemon: ModelDaemon, n: number) => restore(daemon, 1 + (n % 10)),
+  overtake: ({ server }: ModelDaemon, n: number) => overtake(server, 1 + (n % 10)),
 };
 
-/** A restore is seen by the next probe; one that the cluster has overtaken before it is for the audit to find. */
+/** A restore that the next probe sees. */
 function restore(daemon: ModelDaemon, back: number): void {
   daemon.flush();
   daemon.server.restore(back);
@@ -42,20 +47,40 @@ function restore(daemon: ModelDaemon, back: number): void {
   daemon.flush();
 }
 
+/** The cluster is restored, and past where it was before anybody asks. */
+function overtake(server: ModelServer, back: number): void {
+  const { revision } = server;
+  server.restore(back);
+  while (server.revision <= revision) server.write(NAMES[(server.revision * 3) % NAMES.length] ?? 'a');
+}
+
 function play(actions: readonly Action[]): ModelDaemon {
   const daemon = new ModelDaemon(new ModelServer());
   for (const [name, amount] of actions) ACTIONS[name](daemon, amount);
+  settle(daemon);
+  // What is hidden lies below the checkpoint when a watch that was opened behind it has come to its end.
+  for (let watches = 0; watches < 2; watches += 1) {
+    daemon.endWatch('timeout');
+    settle(daemon);
+  }
+  daemon.audit();
+  settle(daemon);
+  return daemon;
+}
+
+function settle(daemon: ModelDaemon): void {
   for (let turn = 0; !daemon.quiet; turn += 1) {
     if (turn > 200) throw new Error(`it never comes to rest: ${JSON.stringify(daemon.state)}`);
     daemon.answerWatch(10);
     daemon.answerPage();
+    daemon.answerAudit();
   }
   daemon.flush();
-  return daemon;
 }
 
 const names = Object.keys(ACTIONS) as (keyof typeof ACTIONS)[];
-const calm = names.filter((name) => name !== 'restore');
+const honest = names.filter((name) => name !== 'hide' && name !== 'overtake');
+const calm = honest.filter((name) => name !== 'restore');
 
 function histories(of: readonly (keyof typeof ACTIONS)[]) {
   const often: readonly (keyof typeof ACTIONS)[] = [
@@ -72,18 +97,39 @@ function histories(of: readonly (keyof typeof ACTIONS)[]) {
 }
 
 function covered(daemon: ModelDaemon, rv: number): boolean {
-  return daemon.gaps.some(({ gap }) => Number(gap.from ?? 0) < rv && rv <= Number(gap.to));
+  return daemon.journal.gaps.some(({ gap }) => Number(gap.from ?? 0) < rv && rv <= Number(gap.to));
 }
 
 it('delivers the last revision of every live Event in the end, through restores too', () => {
   fc.assert(
-    fc.property(histories(names), (actions) => {
+    fc.property(histories(honest), (actions) => {
       const daemon = play(actions);
       const readable = daemon.readable();
       const live = [...daemon.server.live(daemon.server.revision).values()].map(contentOf);
       expect(live.filter((content) => !readable.has(content))).toEqual([]);
     }),
     { numRuns: 1_000 },
+  );
+});
+
+it('finds the last revision of every live Event, hidden from the watch or of a restore that nobody saw, and nothing twice', () => {
+  fc.assert(
+    fc.property(histories(names), (actions) => {
+      const daemon = play(actions);
+      const readable = daemon.readableIds();
+      const live = [...daemon.server.live(daemon.server.revision).values()].map(idOf);
+      expect(live.filter((id) => !readable.has(id))).toEqual([]);
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+it('audits what a watch has told and finds nothing', () => {
+  fc.assert(
+    fc.property(histories(honest), (actions) => {
+      expect(play(actions).found).toBe(0);
+    }),
+    { numRuns: 500 },
   );
 });
 
@@ -106,7 +152,7 @@ it('announces a gap only when the API server has said that history is gone', () 
   fc.assert(
     fc.property(histories(calm), (actions) => {
       const daemon = play(actions);
-      expect(daemon.gaps.length).toBeLessThanOrEqual(daemon.expiries);
+      expect(daemon.journal.gaps.length).toBeLessThanOrEqual(daemon.expiries);
     }),
     { numRuns: 500 },
   );

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { backOffMs } from '../../src/source/back-off.ts';
 import type { Input } from '../../src/source/state.ts';
-import { backOffMs, step } from '../../src/source/step.ts';
+import { step } from '../../src/source/step.ts';
 import { LISTING, record, rv, state, stream, told } from './step-cases.ts';
 
 describe('a probe', () => {
