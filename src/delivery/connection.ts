@@ -4,10 +4,13 @@ import { failpoint } from '../failpoint.ts';
 import { type Bell, backoffMs } from './bell.ts';
 import { type Deadlines, Guard } from './guard.ts';
 
+/** All times in milliseconds since 1970; an outage is one, however often it is tried in between. */
 export type ConnectionState =
-  | { readonly kind: 'connecting' }
-  | { readonly kind: 'up' }
-  | { readonly kind: 'down'; readonly error: string; readonly retryAt: number };
+  | { readonly kind: 'connecting'; readonly since: number }
+  | { readonly kind: 'up'; readonly since: number }
+  | { readonly kind: 'down'; readonly since: number; readonly error: string; readonly retryAt: number };
+
+type State = ConnectionState extends infer One ? (One extends ConnectionState ? Omit<One, 'since'> : never) : never;
 
 const BACKOFF = { firstMs: 500, maxMs: 30_000 };
 
@@ -23,7 +26,7 @@ export class Connection {
   readonly #bell: Bell;
   readonly #log: Logger;
   #guard: Guard | undefined;
-  #state: ConnectionState = { kind: 'connecting' };
+  #state: ConnectionState = { kind: 'connecting', since: Date.now() };
   #attempts = 0;
   #lost = Promise.withResolvers<void>();
 
@@ -111,7 +114,7 @@ export class Connection {
 
   /** An outage is said once, and again only when it has another reason. */
   #saidDown: string | undefined;
-  #become(state: ConnectionState): void {
+  #become(state: State): void {
     if (state.kind === 'down' && state.error !== this.#saidDown) {
       this.#saidDown = state.error;
       this.#log.warn({ error: state.error }, 'the broker is out of reach: trying again for ever, nothing is lost');
@@ -120,7 +123,8 @@ export class Connection {
       this.#log.info(this.#saidDown === undefined ? 'connected to the broker' : 'connected to the broker again');
       this.#saidDown = undefined;
     }
-    this.#state = state;
+    const goesOn = (state.kind === 'up') === (this.#state.kind === 'up');
+    this.#state = { ...state, since: goesOn ? this.#state.since : Date.now() };
     this.#bell.ring();
   }
 }

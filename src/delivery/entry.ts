@@ -9,6 +9,11 @@ export interface Verdict {
   readonly detail: string;
 }
 
+/** Why a lane or a route waits, and since when, in milliseconds since 1970. */
+export interface Hold extends Verdict {
+  readonly since: number;
+}
+
 /** What became of an entry, waiting to be committed. */
 export type Effect =
   | { readonly kind: 'delivered'; readonly receipt: Receipt; readonly at: number }

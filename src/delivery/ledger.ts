@@ -5,7 +5,7 @@ import type { Cursor, StreamName } from '../envelope/position.ts';
 import type { JournalRecord, ParkedMessage, Settlement } from '../journal/record.ts';
 import type { Route } from '../routing/route.ts';
 import type { Bell } from './bell.ts';
-import { type Effect, type Entry, entryOf, type Verdict } from './entry.ts';
+import { type Effect, type Entry, entryOf, type Hold, type Verdict } from './entry.ts';
 import { Judge, type Ruling } from './judge.ts';
 import { KeyQueues } from './key-queues.ts';
 import { Pace } from './pace.ts';
@@ -14,8 +14,6 @@ import { settlementOf } from './settlement.ts';
 import { Window, type WindowLimit } from './window.ts';
 
 const BATCH_BYTES = 4 * 1024 * 1024;
-/** So many lanes opened with nothing delivered in between: the route stops instead of parking everything. */
-const LANES_BEFORE_STOP = 128;
 
 export interface LedgerOptions {
   readonly route: Route;
@@ -39,7 +37,7 @@ export class Ledger {
   readonly #options: LedgerOptions;
   readonly #window: Window;
   readonly #queues: KeyQueues;
-  readonly #lanes = new ParkedLanes();
+  readonly lanes: ParkedLanes;
   readonly #judge = new Judge();
   readonly #pace: Pace;
   /** Parked messages that have been delivered or have died, to be committed. */
@@ -50,6 +48,7 @@ export class Ledger {
   constructor(options: LedgerOptions) {
     this.#options = options;
     this.#window = new Window(options.window);
+    this.lanes = new ParkedLanes(options.log);
     this.#queues = new KeyQueues(() => options.bell.ring());
     this.#pace = new Pace(options.capabilities);
   }
@@ -62,16 +61,18 @@ export class Ledger {
     return this.#window.records;
   }
 
-  get stopped(): Verdict | undefined {
+  get stopped(): Hold | undefined {
     return this.#pace.stopped;
   }
 
-  get lanes(): Iterable<Lane> {
-    return this.#lanes;
+  /** The keys that wait before they are tried again. */
+  get backingOff(): readonly string[] {
+    return this.#queues.backingOff().map(({ key }) => key);
   }
 
   [Symbol.dispose](): void {
     this.#queues[Symbol.dispose]();
+    this.lanes[Symbol.dispose]();
   }
 
   /** A record that the route has just read. */
@@ -85,7 +86,7 @@ export class Ledger {
     const place = decision.kind === 'publish' ? decision : { destination: '', key: record.key };
     const entry = entryOf(record, place, { route: route.name, replays: this.replays });
     this.#window.add(entry);
-    const lane = this.#lanes.of(entry.destination, entry.key);
+    const lane = this.lanes.of(entry.destination, entry.key);
     if (decision.kind === 'reject') this.#end(entry, { ...decision, state: 'dead' });
     else if (lane) this.#end(entry, lane.behind);
     else this.#queues.add(entry);
@@ -115,7 +116,7 @@ export class Ledger {
     return {
       settlement: settlementOf(this.#options.route.name, taken, unparked),
       committed: () => {
-        for (const entry of unparked) this.#home(entry)?.loaded.delete(entry);
+        for (const entry of unparked) this.lanes.homeOf(entry)?.loaded.delete(entry);
       },
     };
   }
@@ -130,18 +131,12 @@ export class Ledger {
     }
   }
 
-  /** Parked messages on start: a lane for each destination or key that has some. */
-  reopen(destination: string, key: string, state: 'retry' | 'held'): void {
-    const verdict: Verdict = { state, reason: 'unavailable', detail: 'parked before the start' };
-    this.#lanes.open(destination, state === 'held' ? undefined : key, verdict);
-  }
-
   /** Rows that a lane wanted in that round, back into the queues; without any, it is closed if it is drained. */
   load(lane: Lane, rows: readonly ParkedMessage[], round: number): void {
     if (lane.round !== round) return;
     const { route, bell, clock } = this.#options;
     if (rows.length === 0 && lane.loaded.size === 0 && !this.#window.willPark(lane.destination, lane.key)) {
-      this.#lanes.close(lane);
+      this.lanes.close(lane);
     }
     for (const { id, record, ...row } of lane.take(rows)) {
       // What the journal parked itself, the gap of a quota, has not been given a destination yet.
@@ -161,7 +156,7 @@ export class Ledger {
   drop(stream: StreamName, upTo: Cursor): Cursor {
     const dropped = this.#window.drop(stream, upTo);
     for (const entry of dropped.entries) this.#pace.settled(entry);
-    for (const lane of this.#lanes) {
+    for (const lane of this.lanes) {
       for (const entry of lane.loaded) {
         entry.effect ??= 'dropped';
         this.#letGo(entry);
@@ -220,16 +215,16 @@ export class Ledger {
   }
 
   #delivered(entry: Entry, receipt: Receipt): void {
-    this.#lanes.inARow = 0;
+    this.lanes.inARow = 0;
     this.#settle(entry, { kind: 'delivered', receipt, at: this.#options.clock.wall() });
-    this.#home(entry)?.passed();
+    this.lanes.homeOf(entry)?.passed();
   }
 
   /** Parks the message and everything behind it in its lane; or stops the route, where nothing of it gets through. */
   #park(entry: Entry, key: string | undefined, { verdict, waitMs }: { verdict: Verdict; waitMs: number }): void {
     const { route, log, clock, bell } = this.#options;
     const { destination } = entry;
-    const home = this.#home(entry);
+    const home = this.lanes.homeOf(entry);
     if (home) {
       bell.ringIn(home.backOff(clock.steady(), waitMs));
       const waiting = new Set(this.#queues.remove((other) => home.loaded.has(other)));
@@ -239,16 +234,15 @@ export class Ledger {
       return;
     }
     // It takes its place there when the batch has landed.
-    if (this.#lanes.of(destination, entry.key)) return;
+    if (this.lanes.of(destination, entry.key)) return;
     const whole = key === undefined && route.constantDestination !== undefined;
-    if (whole || this.#lanes.inARow >= LANES_BEFORE_STOP) {
+    if (whole || this.lanes.tooMany) {
       if (!this.#pace.stopped)
         log.error({ destination, ...verdict }, 'nothing gets through: the route waits and probes');
       this.#stop(verdict);
       return;
     }
-    const lane = this.#lanes.open(destination, key, verdict);
-    log.warn({ destination, key, ...verdict }, 'parked in the journal, and tried again for ever');
+    const lane = this.lanes.park(destination, key, { ...verdict, since: clock.wall() });
     bell.ringIn(lane.backOff(clock.steady(), waitMs));
     this.#end(entry, verdict);
     for (const waiting of this.#queues.removeOf(lane.destination, lane.key)) {
@@ -258,18 +252,13 @@ export class Ledger {
   }
 
   #stop(verdict: Verdict): void {
-    this.#options.bell.ringIn(this.#pace.stop(verdict, this.#options.clock.steady()));
+    this.#options.bell.ringIn(this.#pace.stop(verdict, this.#options.clock));
   }
 
   /** A parked message that is not tried any more for now: the journal has it. */
   #letGo(entry: Entry): void {
-    this.#home(entry)?.loaded.delete(entry);
+    this.lanes.homeOf(entry)?.loaded.delete(entry);
     this.#pace.settled(entry);
-  }
-
-  /** The lane that a parked message was loaded from. */
-  #home({ parked }: Entry): Lane | undefined {
-    return parked && this.#lanes.of(parked.destination, parked.key);
   }
 
   #end(entry: Entry, { state, reason, detail }: Verdict): void {
@@ -291,8 +280,8 @@ export class Ledger {
    */
   #goesAgain(entry: Entry): boolean {
     if (entry.effect !== undefined) return false;
-    if (entry.parked !== undefined) return this.#home(entry)?.loaded.has(entry) ?? false;
-    const lane = this.#lanes.of(entry.destination, entry.key);
+    if (entry.parked !== undefined) return this.lanes.homeOf(entry)?.loaded.has(entry) ?? false;
+    const lane = this.lanes.of(entry.destination, entry.key);
     if (lane) this.#end(entry, lane.behind);
     return lane === undefined;
   }

@@ -1,6 +1,7 @@
 import type { Capabilities } from '../adapter.ts';
+import type { Clock } from '../clock.ts';
 import { backoffMs } from './bell.ts';
-import type { Entry, Verdict } from './entry.ts';
+import type { Entry, Hold, Verdict } from './entry.ts';
 
 /** After so many lost connections in a row, messages go one by one. */
 const LOSSES_BEFORE_ALONE = 3;
@@ -25,7 +26,7 @@ export class Pace {
   #unproven = new Set<Entry>();
   #losses = 0;
   #generation = -1;
-  #stopped: Verdict | undefined;
+  #stopped: Hold | undefined;
   #probes = 0;
   #probeAt = 0;
 
@@ -33,7 +34,7 @@ export class Pace {
     this.#capabilities = capabilities;
   }
 
-  get stopped(): Verdict | undefined {
+  get stopped(): Hold | undefined {
     return this.#stopped;
   }
 
@@ -49,10 +50,11 @@ export class Pace {
   }
 
   /** Nothing passes: returns in how many milliseconds the next probe is due. */
-  stop(verdict: Verdict, now: number): number {
+  stop(verdict: Verdict, clock: Clock): number {
+    const now = clock.steady();
     // The rest of what was under way when it stopped says nothing new.
     if (this.#stopped && now < this.#probeAt) return this.#probeAt - now;
-    this.#stopped = verdict;
+    this.#stopped = { ...verdict, since: this.#stopped?.since ?? clock.wall() };
     const ms = backoffMs(this.#probes++, { firstMs: 1_000, maxMs: 30_000 });
     this.#probeAt = now + ms;
     return ms;

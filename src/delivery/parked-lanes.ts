@@ -1,8 +1,12 @@
+import type { Logger } from 'pino';
 import type { Destination } from '../adapter.ts';
 import { failpoint } from '../failpoint.ts';
+import type { Journal } from '../journal/port.ts';
 import type { ParkedMessage } from '../journal/record.ts';
 import { backoffMs } from './bell.ts';
-import type { Entry, Verdict } from './entry.ts';
+
+import type { Entry, Hold, Verdict } from './entry.ts';
+import { LaneNews } from './lane-news.ts';
 
 /** Rows loaded from a lane that flows, and from one that probes. */
 const PAGE = 256;
@@ -19,7 +23,7 @@ const PROBES = 16;
 export class Lane {
   readonly destination: Destination;
   readonly key: string | undefined;
-  readonly verdict: Verdict;
+  readonly verdict: Hold;
   /** Entries made from parked rows, until what became of them is committed. */
   readonly loaded = new Set<Entry>();
   flowing = false;
@@ -27,11 +31,14 @@ export class Lane {
   after = 0;
   /** Counts what has made rows stale that the journal had been asked for. */
   round = 0;
+  /** When it probes next, by the steady clock. */
   probeAt = 0;
+  /** Of the last message that was probed: the next round goes on behind it, or one object's messages could hide all others. */
+  probedKey: string | undefined;
   #probes = 0;
   #passed = false;
 
-  constructor(destination: Destination, key: string | undefined, verdict: Verdict) {
+  constructor(destination: Destination, key: string | undefined, verdict: Hold) {
     this.destination = destination;
     this.key = key;
     this.verdict = verdict;
@@ -79,31 +86,70 @@ export class Lane {
   take(rows: readonly ParkedMessage[]): readonly ParkedMessage[] {
     const inHand = new Set(Array.from(this.loaded, ({ parked }) => parked?.id));
     if (this.flowing) this.after = rows.at(-1)?.id ?? this.after;
+    else if (this.key === undefined) this.probedKey = rows.at(-1)?.key;
     const first = new Map(rows.toReversed().map(({ id, key }) => [key, id]));
     return rows.filter(({ id, key }) => !inHand.has(id) && (this.flowing || first.get(key) === id));
   }
 }
 
+/** What the journal says of a lane when the route starts. */
+export type StoredLane = Omit<Awaited<ReturnType<Journal['parkedLanes']>>[number], 'count'>;
+
+/** So many lanes opened with nothing delivered in between: the route stops instead of parking everything. */
+const BEFORE_STOP = 128;
+
 export class ParkedLanes {
+  readonly #news: LaneNews;
   /** How many were opened since a message was last delivered. */
   inARow = 0;
   readonly #byDestination = new Map<Destination, Lane>();
   readonly #byKey = new Map<string, Lane>();
 
+  constructor(log: Logger) {
+    this.#news = new LaneNews(log);
+  }
+
+  [Symbol.dispose](): void {
+    this.#news[Symbol.dispose]();
+  }
+
   [Symbol.iterator](): IterableIterator<Lane> {
     return [...this.#byDestination.values(), ...this.#byKey.values()].values();
   }
 
-  get size(): number {
-    return this.#byDestination.size + this.#byKey.size;
+  get tooMany(): boolean {
+    return this.inARow >= BEFORE_STOP;
+  }
+
+  /** The lane that a parked message was loaded from. */
+  homeOf({ parked }: Pick<Entry, 'parked'>): Lane | undefined {
+    return parked && this.of(parked.destination, parked.key);
   }
 
   of(destination: Destination, key: string): Lane | undefined {
     return this.#byDestination.get(destination) ?? this.#byKey.get(laneKey(destination, key));
   }
 
+  reopen({ destination, key, state, reason, detail, parkedAt }: StoredLane): void {
+    this.#open(destination, state === 'held' ? undefined : key, { state, reason, detail, since: parkedAt });
+  }
+
+  /** As `reopen`, and says so. */
+  park(destination: Destination, key: string | undefined, verdict: Hold): Lane {
+    const lane = this.#open(destination, key, verdict);
+    this.#news.parked(lane);
+    return lane;
+  }
+
+  /** It has been drained. */
+  close(lane: Lane): void {
+    if (lane.key === undefined) this.#byDestination.delete(lane.destination);
+    else this.#byKey.delete(laneKey(lane.destination, lane.key));
+    this.#news.drained(lane);
+  }
+
   /** The lane for it, new or known; a destination's lane swallows those of its keys. */
-  open(destination: Destination, key: string | undefined, verdict: Verdict): Lane {
+  #open(destination: Destination, key: string | undefined, verdict: Hold): Lane {
     const known = this.#byDestination.get(destination) ?? (key === undefined ? undefined : this.of(destination, key));
     if (known) return known;
     const lane = new Lane(destination, key, verdict);
@@ -121,11 +167,6 @@ export class ParkedLanes {
     }
     this.#byDestination.set(destination, lane);
     return lane;
-  }
-
-  close(lane: Lane): void {
-    if (lane.key === undefined) this.#byDestination.delete(lane.destination);
-    else this.#byKey.delete(laneKey(lane.destination, lane.key));
   }
 }
 

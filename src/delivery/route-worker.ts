@@ -7,9 +7,10 @@ import type { Journal } from '../journal/port.ts';
 import type { Route } from '../routing/route.ts';
 import { Bell } from './bell.ts';
 import { Connection, type ConnectionState } from './connection.ts';
-import type { Entry, Verdict } from './entry.ts';
+import type { Entry, Hold } from './entry.ts';
 import type { Deadlines } from './guard.ts';
 import { Ledger } from './ledger.ts';
+import type { Lane } from './parked-lanes.ts';
 import type { WindowLimit } from './window.ts';
 
 /** What a crash can repeat, per route. */
@@ -31,12 +32,16 @@ export interface RouteWorkerOptions {
 export interface RouteStatus {
   readonly connection: ConnectionState;
   /** Why nothing of the route gets through, while that is so. */
-  readonly stopped: Verdict | undefined;
+  readonly stopped: Hold | undefined;
   readonly parked: readonly {
     readonly destination: string;
     readonly key: string | undefined;
-    readonly verdict: Verdict;
+    readonly verdict: Hold;
+    /** When it is tried next, in milliseconds since 1970; undefined while its messages go out. */
+    readonly nextTryAt: number | undefined;
   }[];
+  /** Keys whose messages failed just now, and are about to be tried again. */
+  readonly backingOff: readonly string[];
   readonly unsettled: number;
   readonly underWay: number;
 }
@@ -72,10 +77,17 @@ export class RouteWorker {
     return {
       connection: this.#connection.state,
       stopped: this.#ledger.stopped,
-      parked: [...this.#ledger.lanes].map(({ destination, key, verdict }) => ({ destination, key, verdict })),
+      parked: [...this.#ledger.lanes].map((lane) => this.#laneStatus(lane)),
+      backingOff: this.#ledger.backingOff,
       unsettled: this.#ledger.unsettled,
       underWay: this.#underWay,
     };
+  }
+
+  #laneStatus({ destination, key, verdict, flowing, probeAt }: Lane): RouteStatus['parked'][number] {
+    const { clock } = this.#options;
+    const nextTryAt = flowing ? undefined : clock.wall() + Math.max(0, Math.round(probeAt - clock.steady()));
+    return { destination, key, verdict, nextTryAt };
   }
 
   /**
@@ -114,8 +126,7 @@ export class RouteWorker {
     const state = await journal.openRoute(route.name, { startFrom: route.startFrom, atQuota: route.atQuota });
     this.#ledger.replays = state.replays;
     for (const [stream, cursor] of state.cursors) this.#read.set(stream, cursor);
-    for (const lane of await journal.parkedLanes(route.name))
-      this.#ledger.reopen(lane.destination, lane.key, lane.state);
+    for (const lane of await journal.parkedLanes(route.name)) this.#ledger.lanes.reopen(lane);
     stack.defer(journal.onAdvance(() => this.#bell.ring()));
     const onQuota = (stream: StreamName, upTo: Cursor) => {
       this.#quotas.push({ stream, upTo });
@@ -211,8 +222,7 @@ export class RouteWorker {
     // Before the journal has let go, or `fill` would read on in what is about to be deleted.
     if (compareCursors(this.#read.get(stream) ?? ORIGIN, upTo) < 0) this.#read.set(stream, upTo);
     const { expired } = await journal.expire(route.name, stream, upTo);
-    for (const lane of await journal.parkedLanes(route.name))
-      this.#ledger.reopen(lane.destination, lane.key, lane.state);
+    for (const lane of await journal.parkedLanes(route.name)) this.#ledger.lanes.reopen(lane);
     log.error(
       { expired, stream },
       'the journal is full: the oldest messages of this route have expired; a gap says so',
@@ -235,9 +245,14 @@ export class RouteWorker {
       if (records >= window.records || bytes >= window.bytes) break;
       const wanted = lane.wants(clock.steady());
       if (wanted === 0) continue;
-      const of = { destination: lane.destination, after: lane.after, ...(lane.key !== undefined && { key: lane.key }) };
       const { round } = lane;
-      const rows = await journal.parked(route.name, of, wanted);
+      const rows = await journal.parked(route.name, rowsOf(lane), wanted);
+      if (rows.length === 0 && lane.probedKey !== undefined) {
+        // Behind the last key there is none: it begins again with the first one.
+        lane.probedKey = undefined;
+        loaded = true;
+        continue;
+      }
       failpoint('route.lane-loaded');
       this.#ledger.load(lane, rows, round);
       if (rows.length > 0) loaded = true;
@@ -246,4 +261,10 @@ export class RouteWorker {
     }
     return loaded;
   }
+}
+
+/** A destination that probes is asked for the first message of each key. */
+function rowsOf({ destination, key, after, flowing, probedKey }: Lane): Parameters<Journal['parked']>[1] {
+  if (key !== undefined) return { destination, key, after };
+  return flowing ? { destination, after } : { destination, firstOfEachKeyBehind: probedKey ?? null };
 }

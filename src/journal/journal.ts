@@ -139,8 +139,9 @@ export class SqliteJournal implements Journal {
     of: Parameters<Journal['parked']>[1],
     limit: number,
   ): Promise<readonly ParkedMessage[]> {
-    const { destination, key, after = 0 } = of;
-    return parkedMessages(await this.#ask('parked', { route, destination, key, after, limit }));
+    const { destination, key, after = 0, firstOfEachKeyBehind } = of;
+    const argument = { route, destination, key, after, firstOfEachKeyBehind, limit };
+    return parkedMessages(await this.#ask('parked', argument));
   }
 
   parkedLanes(route: RouteName): ReturnType<Journal['parkedLanes']> {

@@ -27,6 +27,7 @@ export class ParkedTable {
   readonly #ofRoute;
   readonly #ofDestination;
   readonly #ofKey;
+  readonly #ofEachKey;
   readonly #lanes;
   readonly #dead;
 
@@ -49,6 +50,15 @@ export class ParkedTable {
     this.#ofRoute = db.prepare(`${pending} id > ? ORDER BY id LIMIT ?`);
     this.#ofDestination = db.prepare(`${pending} destination = ? AND id > ? ORDER BY id LIMIT ?`);
     this.#ofKey = db.prepare(`${pending} destination = ? AND key = ? AND id > ? ORDER BY id LIMIT ?`);
+    // From key to key by the index: one of them may own a hundred thousand rows.
+    const live = "FROM parked WHERE route = :id AND destination = :destination AND state <> 'dead'";
+    this.#ofEachKey = db.prepare(
+      `WITH RECURSIVE keys (key, number) AS (
+         SELECT (SELECT min(key) ${live} AND key >= :from AND key IS NOT :not), 1 UNION ALL
+         SELECT (SELECT min(key) ${live} AND key > keys.key), number + 1 FROM keys
+         WHERE keys.key IS NOT NULL AND number < :limit)
+       SELECT p.* FROM keys JOIN parked p ON p.id = (SELECT min(id) ${live} AND key = keys.key) ORDER BY number`,
+    );
     // With min(), SQLite takes the other columns from the row that holds the minimum: the head of the lane.
     this.#lanes = db.prepare(
       `SELECT destination, key, state, reason, detail, parked_at, count(*) AS count, min(id) FROM parked
@@ -80,8 +90,12 @@ export class ParkedTable {
     return this.#others.get(stream, epoch, position) !== undefined;
   }
 
-  pending({ route, destination, key, after, limit }: Calls['parked']['argument']): ParkedRows {
+  pending(asked: Calls['parked']['argument']): ParkedRows {
+    const { route, destination, key, after, limit, firstOfEachKeyBehind: behind } = asked;
     const id = this.#routes.need(route);
+    if (destination !== undefined && behind !== undefined) {
+      return this.#page(this.#ofEachKey.iterate({ id, destination, limit, from: behind ?? '', not: behind }));
+    }
     if (destination === undefined) return this.#page(this.#ofRoute.iterate(id, after, limit));
     if (key === undefined) return this.#page(this.#ofDestination.iterate(id, destination, after, limit));
     return this.#page(this.#ofKey.iterate(id, destination, key, after, limit));

@@ -58,10 +58,18 @@ export interface Journal extends AsyncDisposable {
 
   settle(settlement: Settlement): Promise<void>;
 
-  /** Parked messages of a route still to be delivered, in order; of one destination, or one key of it, if given. */
+  /**
+   * Parked messages of a route still to be delivered, in order; of one destination, or one key of it, if given. Or, of a
+   * destination, the first message of each key behind that one (null: of all of them), by key.
+   */
   parked(
     route: RouteName,
-    of: { readonly destination?: Destination; readonly key?: string; readonly after?: number },
+    of: {
+      readonly destination?: Destination;
+      readonly key?: string;
+      readonly after?: number;
+      readonly firstOfEachKeyBehind?: string | null;
+    },
     limit: number,
   ): Promise<readonly ParkedMessage[]>;
 

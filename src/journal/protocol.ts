@@ -142,6 +142,7 @@ export interface Calls {
       readonly destination: string | undefined;
       readonly key: string | undefined;
       readonly after: number;
+      readonly firstOfEachKeyBehind: string | null | undefined;
       readonly limit: number;
     };
     result: ParkedRows;

@@ -222,3 +222,19 @@ test('a route that stopped because everything is throttled probes now and then, 
   for (let round = 0; round < 100; round += 1) probes += desk.send(throttled).length;
   expect(probes).toBe(1);
 });
+
+test('a lane of the start keeps the reason that holds its first message, and since when', () => {
+  const desk = new Desk();
+  const head = {
+    destination: 'x',
+    key: 'a',
+    state: 'held',
+    reason: 'not-authorized',
+    detail: 'no',
+    parkedAt: 7,
+  } as const;
+  desk.ledger.lanes.reopen(head);
+  expect([...desk.ledger.lanes].map(({ verdict }) => verdict)).toEqual([
+    { state: 'held', reason: 'not-authorized', detail: 'no', since: 7 },
+  ]);
+});

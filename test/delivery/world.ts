@@ -64,8 +64,8 @@ export class World {
       log: pino({ level: 'silent' }),
       clock: systemClock,
     });
-    for (const { destination, key, state } of this.journal.pending) {
-      if (state !== 'dead') ledger.reopen(destination, key, state);
+    for (const { state, ...rest } of this.journal.pending) {
+      if (state !== 'dead') ledger.lanes.reopen({ ...rest, state });
     }
     this.#asked = [];
     this.#read = this.journal.cursor.position;
@@ -158,8 +158,8 @@ export class World {
     const upTo = this.#ledger.drop(STREAM, asked);
     this.#letters += this.journal.expire(upTo);
     if (this.#read < upTo.position) this.#read = upTo.position;
-    for (const { destination, key, state } of this.journal.pending) {
-      if (state !== 'dead') this.#ledger.reopen(destination, key, state);
+    for (const { state, ...rest } of this.journal.pending) {
+      if (state !== 'dead') this.#ledger.lanes.reopen({ ...rest, state });
     }
     this.#balance();
   }

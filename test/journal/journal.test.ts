@@ -229,3 +229,32 @@ test('an append that is still waiting can be taken back', async () => {
   await first;
   expect(versions(await readAll(journal))).toEqual(['1']);
 });
+
+test('gives the first parked message of each key of a destination, from key to key, however many one of them has', async () => {
+  await using place = await temporaryPlace();
+  await using journal = await open(place);
+  await journal.openRoute(ROUTE, { startFrom: 'oldest', atQuota: 'expire' });
+  await appendLive(journal, 1, 60);
+  const records = await readAll(journal);
+  const keyAt = (at: number) => (at < 50 ? 'loud' : ['', 'b', 'é', 'zz'][at % 4]) ?? '';
+  const parked = records.map((record, at) => parkedAt(record, { destination: 'x', key: keyAt(at) }));
+  const [first] = parked;
+  if (!first) throw new Error('there are sixty');
+  const other = { ...first, destination: 'y', key: 'c' };
+  const cursors = new Map([[ALL_NAMESPACES, parked.at(-1)?.cursor ?? first.cursor]]);
+  await journal.settle({
+    route: ROUTE,
+    cursors,
+    counters: { read: 60 },
+    receipts: [],
+    parked: [...parked, other],
+    unparked: [],
+  });
+  const keys = async (behind: string | null, limit: number) =>
+    (await journal.parked(ROUTE, { destination: 'x', firstOfEachKeyBehind: behind }, limit)).map(({ key }) => key);
+  expect(await keys(null, 16)).toEqual(['', 'b', 'loud', 'zz', 'é']);
+  expect(await keys(null, 2)).toEqual(['', 'b']);
+  expect(await keys('b', 2)).toEqual(['loud', 'zz']);
+  expect(await keys('é', 2)).toEqual([]);
+  expect((await journal.parked(ROUTE, { destination: 'x', firstOfEachKeyBehind: 'b' }, 1))[0]).toMatchObject({ id: 1 });
+});
