@@ -24,6 +24,8 @@ export interface KubeOptions {
 }
 
 export interface KubeBackend extends Started<KubeAddress> {
+  /** Where etcd keeps its data, and the URL that it knows itself by. */
+  readonly etcdHome: { readonly data: string; readonly peer: string };
   readonly apiserver: Program;
   readonly etcd: Program;
 }
@@ -39,7 +41,8 @@ export async function startKube(options: KubeOptions = {}): Promise<KubeBackend>
     token: ADMIN_TOKEN,
     etcd: `http://127.0.0.1:${etcdPort}`,
   };
-  const etcd = await startEtcd(directory, address.etcd);
+  const etcdHome = { data: join(directory, 'etcd'), peer: `http://127.0.0.1:${await freePort()}` };
+  const etcd = await startEtcd({ directory, url: address.etcd, ...etcdHome });
   scope.use(etcd);
   const { port } = new URL(address.server);
   const identities = await writeIdentities(directory);
@@ -57,7 +60,7 @@ export async function startKube(options: KubeOptions = {}): Promise<KubeBackend>
     ready: (signal) => kubeReady(address, signal),
   });
   scope.use(apiserver);
-  return handOver(scope, { address, apiserver, etcd });
+  return handOver(scope, { address, apiserver, etcd, etcdHome });
 }
 
 /** A binary that somebody names, or ours, which takes minutes to build the first time. */
@@ -77,13 +80,19 @@ export async function kubeReady({ server, ca, token }: KubeAddress, signal: Abor
   }
 }
 
-async function startEtcd(directory: string, url: string): Promise<Program> {
-  const peer = `http://127.0.0.1:${await freePort()}`;
+interface EtcdSpec {
+  readonly directory: string;
+  readonly url: string;
+  readonly data: string;
+  readonly peer: string;
+}
+
+async function startEtcd({ directory, url, data, peer }: EtcdSpec): Promise<Program> {
   return Program.start({
     name: 'etcd',
     command: (await locate('etcd')) ?? 'etcd',
     args: [
-      `--data-dir=${join(directory, 'etcd')}`,
+      `--data-dir=${data}`,
       `--listen-client-urls=${url}`,
       `--advertise-client-urls=${url}`,
       `--listen-peer-urls=${peer}`,
