@@ -27,6 +27,8 @@ interface KafkaLogin {
 export interface KafkaOptions {
   /** Entries of server.properties that join or replace ours. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** Puts something before one more listener on that port, and gives the port that clients of it are told. */
+  readonly front?: (port: number) => Promise<number>;
 }
 
 export interface KafkaBackend extends Started<KafkaAddress> {
@@ -45,7 +47,9 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaBacke
     identity,
     (await readFile(certificates.keyFile, 'utf8')) + (await readFile(certificates.certFile, 'utf8')),
   );
-  const properties = { ...node(ports, data), ...SMALL, ...security(certificates, identity), ...options.properties };
+  const fronted = options.front && { port: ports.front, told: await options.front(ports.front) };
+  const whole = { ...node(ports, data, fronted), ...SMALL, ...security(certificates, identity) };
+  const properties = { ...whole, ...options.properties };
   const address: KafkaAddress = {
     bootstrap: `127.0.0.1:${ports.plain}`,
     sasl: { bootstrap: `127.0.0.1:${ports.sasl}`, ...KAFKA_LOGIN },
@@ -90,17 +94,19 @@ interface Ports {
   readonly plain: number;
   readonly sasl: number;
   readonly tls: number;
+  readonly front: number;
   readonly controller: number;
 }
 
 async function choosePorts(): Promise<Ports> {
-  const [plain, sasl, tls, controller] = [await freePort(), await freePort(), await freePort(), await freePort()];
-  return { plain, sasl, tls, controller };
+  const [plain, sasl, tls] = [await freePort(), await freePort(), await freePort()];
+  return { plain, sasl, tls, front: await freePort(), controller: await freePort() };
 }
 
 /** One process that is controller and broker (KRaft). */
-function node(ports: Ports, data: string): Record<string, string> {
-  const clients = `PLAIN://127.0.0.1:${ports.plain},SASL://127.0.0.1:${ports.sasl},TLS://127.0.0.1:${ports.tls}`;
+function node(ports: Ports, data: string, front?: { port: number; told: number }): Record<string, string> {
+  const direct = `PLAIN://127.0.0.1:${ports.plain},SASL://127.0.0.1:${ports.sasl},TLS://127.0.0.1:${ports.tls}`;
+  const clients = (port?: number) => (port === undefined ? direct : `${direct},FRONT://127.0.0.1:${port}`);
   const controller = `127.0.0.1:${ports.controller}`;
   return {
     'process.roles': 'broker,controller',
@@ -108,9 +114,10 @@ function node(ports: Ports, data: string): Record<string, string> {
     'controller.quorum.voters': `1@${controller}`,
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAIN',
-    listeners: `${clients},CONTROLLER://${controller}`,
-    'advertised.listeners': clients,
-    'listener.security.protocol.map': 'PLAIN:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SASL_SSL,CONTROLLER:PLAINTEXT',
+    listeners: `${clients(front?.port)},CONTROLLER://${controller}`,
+    'advertised.listeners': clients(front?.told),
+    'listener.security.protocol.map':
+      'PLAIN:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SASL_SSL,FRONT:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'log.dirs': data,
     'auto.create.topics.enable': 'false',
   };

@@ -52,6 +52,7 @@ export interface GoProgram {
 }
 
 export const PSTEST: GoProgram = { module: 'pstest', folder: '.' };
+export const TOXIPROXY: GoProgram = { module: 'toxiproxy', folder: '.' };
 export const KUBE_APISERVER: GoProgram = { module: 'kube', folder: 'kube-apiserver' };
 export const RECORDER: GoProgram = { module: 'kube', folder: 'recorder' };
 

@@ -1,6 +1,6 @@
 /** Builds and fetches, once and ahead, what the real backends need beyond installed programs: see machine.ts. */
 import { kafkaHome } from './kafka-home.ts';
-import { goProgram, KUBE_APISERVER, PSTEST, RECORDER } from './machine.ts';
+import { goProgram, KUBE_APISERVER, PSTEST, RECORDER, TOXIPROXY } from './machine.ts';
 
 const began = Date.now();
 
@@ -14,4 +14,5 @@ await Promise.all([
   say("Google's fake of Pub/Sub", goProgram(PSTEST)),
   say('the real kube-apiserver', process.env.KUBE_APISERVER ? Promise.resolve() : goProgram(KUBE_APISERVER)),
   say("client-go's recorders", goProgram(RECORDER)),
+  say('Toxiproxy', goProgram(TOXIPROXY)),
 ]);

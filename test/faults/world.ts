@@ -8,6 +8,7 @@ import { command } from '../backends/machine.ts';
 import { type MosquittoBackend, startMosquitto } from '../backends/mosquitto.ts';
 import { type NatsBackend, startNats } from '../backends/nats.ts';
 import { type PubSubBackend, startPubSub } from '../backends/pubsub.ts';
+import { startToxiproxy, type ToxicProxy, type Toxiproxy } from '../backends/toxiproxy.ts';
 import { type Broker, type BrokerName, brokerOf } from './brokers.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -16,9 +17,11 @@ export class World implements AsyncDisposable {
   readonly #scope = new AsyncDisposableStack();
   readonly #started = new Set<Promise<unknown>>();
   #daemon: Promise<readonly string[]> | undefined;
+  #kafkaProxy: Promise<ToxicProxy> | undefined;
 
   readonly kube = this.#once<KubeBackend>(startKube);
-  readonly kafka = this.#once<KafkaBackend>(startKafka);
+  readonly toxiproxy = this.#once<Toxiproxy>(startToxiproxy);
+  readonly kafka = this.#once<KafkaBackend>(() => startKafka({ front: (port) => this.#front(port) }));
   readonly mqtt = this.#once<MosquittoBackend>(startMosquitto);
   readonly nats = this.#once<NatsBackend>(startNats);
   readonly pubsub = this.#once<PubSubBackend>(startPubSub);
@@ -27,6 +30,18 @@ export class World implements AsyncDisposable {
   daemon(): Promise<readonly string[]> {
     this.#daemon ??= build();
     return this.#daemon;
+  }
+
+  /** The way to Kafka that can be broken: Kafka tells its clients to take it, if they came by it. */
+  async kafkaProxy(): Promise<ToxicProxy> {
+    await this.kafka();
+    if (this.#kafkaProxy === undefined) throw new Error('Kafka has started without its proxy');
+    return this.#kafkaProxy;
+  }
+
+  async #front(port: number): Promise<number> {
+    this.#kafkaProxy = this.toxiproxy().then((toxiproxy) => toxiproxy.before(`127.0.0.1:${port}`));
+    return (await this.#kafkaProxy).port;
   }
 
   /** The shared one: whoever disposes of it leaves it running. */

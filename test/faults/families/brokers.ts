@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startMosquitto } from '../../backends/mosquitto.ts';
+import { until } from '../../main-job/daemon-process.ts';
 import { BROKERS, type BrokerName, brokerOf, owned } from '../brokers.ts';
 import { alternately, compare, drained } from '../comparison.ts';
 import { splitBrokers } from '../destinations.ts';
 import type { Fault } from '../fault.ts';
 import { kafkaCluster } from '../kafka-leaders.ts';
+import { proxiedBrokers } from '../proxies.ts';
+import type { Scene } from '../scene.ts';
 
 /** Mosquitto writes its file a little after it has acknowledged. */
 const durable = { mqtt: async () => owned(await startMosquitto({ durable: true }), brokerOf.mqtt) };
@@ -39,6 +42,44 @@ export const BROKER_FAULTS: readonly Fault[] = [
         await sleep(ms);
         for (const { program } of scene.brokers) program.resume();
       }
+      await scene.written(300);
+    },
+  },
+  {
+    name: 'brokers: connections cut',
+    brokers: BROKERS,
+    scene: { start: proxiedBrokers((proxy) => proxy.cut()) },
+    async inject(scene) {
+      for (let cut = 0; cut < (scene.quick ? 5 : 100); cut += 1) {
+        await scene.written(scene.random.between(10, 300));
+        await begin(scene);
+        await sleep(scene.random.between(0, 500));
+        await end(scene);
+      }
+      await scene.written(300);
+    },
+  },
+  {
+    name: 'brokers: blackhole',
+    brokers: BROKERS,
+    scene: { start: proxiedBrokers((proxy) => proxy.swallow('upstream', 'downstream')) },
+    inject: silence,
+  },
+  {
+    name: 'brokers: never acknowledges',
+    brokers: BROKERS,
+    scene: { start: proxiedBrokers((proxy) => proxy.swallow('downstream')) },
+    inject: silence,
+  },
+  {
+    name: 'brokers: away for a quarter of an hour',
+    brokers: BROKERS,
+    scene: { rate: 100, settleMs: 900_000, start: proxiedBrokers((proxy) => proxy.cut()) },
+    async inject(scene) {
+      await scene.written(300);
+      await begin(scene);
+      await sleep(scene.quick ? 20_000 : 900_000);
+      await end(scene);
       await scene.written(300);
     },
   },
@@ -92,3 +133,33 @@ export const BROKER_FAULTS: readonly Fault[] = [
     judge: (scene) => compare(scene, ({ key }) => key.endsWith(`/${gone}`)),
   },
 ];
+
+async function begin(scene: Scene): Promise<void> {
+  await Promise.all(scene.brokers.map(({ outage }) => outage?.begin()));
+}
+
+async function end(scene: Scene): Promise<void> {
+  await Promise.all(scene.brokers.map(({ outage }) => outage?.end()));
+}
+
+/** Every outcome has its deadline: each route says that the connection is lost, though nobody tells it so. */
+async function silence(scene: Scene): Promise<void> {
+  for (let time = 0; time < (scene.quick ? 1 : 10); time += 1) {
+    await scene.written(300);
+    const before = (await scene.log()).length;
+    const began = Date.now();
+    await begin(scene);
+    const lost = scene.brokers.map(async ({ name }) => {
+      const words = new RegExp(`"route":"${name}".*the broker is out of reach`);
+      const said = async () => {
+        await sleep(200);
+        return words.test((await scene.log()).slice(before));
+      };
+      await until(`route ${name} says that the connection is lost`, said);
+      scene.notes.set(name, `lost after ${((Date.now() - began) / 1_000).toFixed(1)} s`);
+    });
+    await Promise.all(lost);
+    await end(scene);
+  }
+  await scene.written(300);
+}
