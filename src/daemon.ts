@@ -10,6 +10,7 @@ import type { Logger } from 'pino';
 import type { ServedBroker } from './adapter.ts';
 import type { Clock } from './clock.ts';
 import type { BrokerConfig, Config } from './config/config.ts';
+import type { Explain } from './control/operation.ts';
 import { serveControl } from './control/server.ts';
 import { type RouteStatus, RouteWorker } from './delivery/route-worker.ts';
 import { envelopeOf } from './envelope/event.ts';
@@ -22,6 +23,7 @@ import type { RouteName } from './journal/record.ts';
 import { metricsText, type Observed } from './observe/metrics.ts';
 import { serveMetrics } from './observe/server.ts';
 import { compileRoute, type RouteConfig } from './routing/compile.ts';
+import type { CompiledRoute } from './routing/route.ts';
 import type { Cluster } from './source/cluster.ts';
 import { Source, type StreamStatus } from './source/source.ts';
 
@@ -62,7 +64,8 @@ export async function startDaemon(options: DaemonOptions, stop: AbortSignal, kil
   failpoint('daemon.routes-made');
   const source = new Source(sourceOptions(options, journal));
 
-  const inspected = { journal, running: { routes, streams: source.status } };
+  const explain: Explain = (name, record) => routes.get(name)?.compiled.explain(record, options.clock.wall());
+  const inspected = { journal, running: { routes, streams: source.status }, explain };
   stack.use(await serveControl({ path: config.journal.path, inspected, log }));
   if (config.metrics)
     stack.use(await serveMetrics(config.metrics, async () => metricsText(await observed(journal, routes, source))));
@@ -95,6 +98,7 @@ export async function startDaemon(options: DaemonOptions, stop: AbortSignal, kil
 
 interface RunningRoute {
   readonly broker: string;
+  readonly compiled: CompiledRoute;
   readonly status: RouteStatus;
   run(stop: AbortSignal, kill: AbortSignal): Promise<void>;
 }
@@ -121,6 +125,7 @@ function routeOf(config: RouteConfig, { options, journal, served }: Wiring): Run
   });
   return {
     broker: config.broker,
+    compiled: route,
     get status() {
       return worker.status;
     },

@@ -73,7 +73,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/delivery/': ['src/envelope/', 'src/adapter.ts', 'src/journal/', 'src/routing/'],
   'src/source/': ['src/envelope/', 'src/journal/'],
   'src/observe/': ['src/envelope/', 'src/adapter.ts', 'src/journal/', 'src/delivery/', 'src/source/'],
-  'src/control/': ['src/envelope/', 'src/adapter.ts', 'src/journal/', 'src/delivery/', 'src/source/'],
+  'src/control/': ['src/envelope/', 'src/adapter.ts', 'src/journal/', 'src/routing/', 'src/delivery/', 'src/source/'],
   'src/config/': ['src/adapter.ts', 'src/journal/', 'src/routing/', 'src/source/'],
   'src/simulator/': [],
   'src/daemon.ts': [

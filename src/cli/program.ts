@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { EXIT, Exit, type ExitCode } from './exit-codes.ts';
+import { objectName } from './object-name.ts';
 import { stopSignals } from './stop-signals.ts';
 import { Terminal } from './terminal.ts';
 import { VERSION } from './version.ts';
@@ -88,6 +89,25 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
       const { status } = await import('./status.ts');
       done(await status(options));
     });
+
+  withJournalOption(program.command('trace'))
+    .description("what became of an object's Events, one by one, on each route: the broker's receipt, or why not")
+    .addOption(
+      new Option('--for <type/name>', 'the object, as for kubectl: pod/web-0, deploy/api, Deployment.apps/web/api')
+        .argParser(objectName)
+        .conflicts('id'),
+    )
+    .option('-n, --namespace <namespace>', 'of the object; all of them unless given')
+    .option('--id <id>', "one CloudEvent's id: <uid>.<resourceVersion>")
+    .option('--limit <revisions>', 'the newest so many', wholeNumber, 100)
+    .option('--json', 'one JSON object a line on standard output')
+    .action(async (options) => {
+      if (options.for === undefined && options.id === undefined) {
+        throw new Exit(EXIT.usage, 'Trace what? Say --for TYPE/NAME or --id ID.');
+      }
+      const { trace } = await import('./trace.ts');
+      done(await trace(options));
+    });
   return program;
 }
 
@@ -111,6 +131,12 @@ function portNumber(text: string): number {
   const port = Number(text);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError('A port is 0 to 65535.');
   return port;
+}
+
+function wholeNumber(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('It must be a whole number above 0.');
+  return number;
 }
 
 function positive(text: string): number {

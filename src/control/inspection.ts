@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { openStopped } from '../journal/open.ts';
 import { askDaemon, isListening } from './client.ts';
+import type { Explain } from './operation.ts';
 import { type Argument, type Item, type OperationName, operations } from './operations.ts';
 import { socketOf, tooLong } from './socket.ts';
 
@@ -15,10 +16,10 @@ const TRIES = 10;
 const RETRY_MS = 200;
 
 /**
- * Through the running daemon, or, when nobody listens, on the file itself, whose lock is then held until the end. Rejects,
+ * `explain` is the config as a file has it; a running daemon knows its own. Through that daemon, or, when nobody listens, on the file itself, whose lock is then held until the end. Rejects,
  * in words for a person, when there is no journal, or somebody has it open who does not answer.
  */
-export async function inspectionOf(path: string, log: Logger): Promise<Inspection> {
+export async function inspectionOf(path: string, log: Logger, explain?: Explain): Promise<Inspection> {
   const socket = socketOf(path);
   const problem = tooLong(socket);
   let busy = '';
@@ -30,7 +31,7 @@ export async function inspectionOf(path: string, log: Logger): Promise<Inspectio
     if ('journal' in opened) {
       const { journal } = opened;
       return {
-        ask: (name, argument) => operations[name].answer({ journal, running: undefined }, argument),
+        ask: (name, argument) => operations[name].answer({ journal, running: undefined, explain }, argument),
         [Symbol.asyncDispose]: () => journal[Symbol.asyncDispose](),
       };
     }

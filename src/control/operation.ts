@@ -1,14 +1,20 @@
 import type { ZodType } from 'zod';
 import type { RouteStatus } from '../delivery/route-worker.ts';
 import type { Journal } from '../journal/port.ts';
-import type { RouteName } from '../journal/record.ts';
+import type { JournalRecord, RouteName } from '../journal/record.ts';
+import type { Explanation } from '../routing/route.ts';
 import type { StreamStatus } from '../source/status.ts';
 
 /** A journal, and what runs on it; nothing does when the command line has opened the file of a stopped daemon. */
 export interface Inspected {
   readonly journal: Journal;
   readonly running: Running | undefined;
+  /** Which part of a route's config decides about a record; not there where nobody knows the config. */
+  readonly explain?: Explain | undefined;
 }
+
+/** Undefined for a route that the config does not have. */
+export type Explain = (route: RouteName, record: JournalRecord) => Explanation | undefined;
 
 interface Running {
   readonly routes: ReadonlyMap<RouteName, { readonly broker: string; readonly status: RouteStatus }>;

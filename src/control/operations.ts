@@ -1,9 +1,10 @@
 import type { z } from 'zod';
 import type { Operation } from './operation.ts';
 import { status } from './status.ts';
+import { trace } from './trace.ts';
 
 /** All that can be asked of a journal, through the running daemon or on a stopped one's file. */
-const table = { status };
+const table = { status, trace };
 
 export type OperationName = keyof typeof table;
 export type Argument<N extends OperationName> = z.output<(typeof table)[N]['argument']>;

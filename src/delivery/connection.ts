@@ -6,7 +6,8 @@ import { type Deadlines, Guard } from './guard.ts';
 
 /** All times in milliseconds since 1970; an outage is one, however often it is tried in between. */
 export type ConnectionState =
-  | { readonly kind: 'connecting'; readonly since: number }
+  /** `error`: why the last attempt, or the last connection, has failed. */
+  | { readonly kind: 'connecting'; readonly since: number; readonly error?: string | undefined }
   | { readonly kind: 'up'; readonly since: number }
   | { readonly kind: 'down'; readonly since: number; readonly error: string; readonly retryAt: number };
 
@@ -78,7 +79,7 @@ export class Connection {
         failpoint('route.lost-connection');
         this.#guard = undefined;
         this.#downBecause = error instanceof Error ? error.message : String(error);
-        this.#become({ kind: 'connecting' });
+        this.#become({ kind: 'connecting', error: this.#downBecause });
         this.#lost.resolve();
       }
       throw error;
@@ -109,7 +110,7 @@ export class Connection {
     await promise;
     clearTimeout(timer);
     signal.removeEventListener('abort', stop);
-    this.#become({ kind: 'connecting' });
+    this.#become({ kind: 'connecting', error });
   }
 
   /** An outage is said once, and again only when it has another reason. */

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { parseResourceVersion, positionOf } from '../envelope/position.ts';
 import { packPage, type StoredRow } from './packed-records.ts';
+import type { Wanted } from './paper-trail.ts';
 import type { Calls } from './protocol.ts';
 import { type Place, RECORD_COLUMNS, storedRow } from './records.ts';
 import type { Streams } from './streams.ts';
@@ -44,9 +45,9 @@ export class Finder {
     if (what.kind === 'id') return { page: this.#pageOf(this.#withId(what.id)).page, before: undefined };
     const top = before ?? Number(this.#last.get()?.id ?? 0) + 1;
     const bottom = Math.max(top - STEP, 0);
-    const suffix = `/${what.namespace === undefined ? '' : `${what.namespace}/`}${what.name}`;
+    const suffix = `/${what.name}`;
     const found = this.#named.iterate(top, bottom, suffix, suffix);
-    const { page, stoppedAt } = this.#pageOf(only(found, ({ key }) => isOfKind(String(key), what.kinds)));
+    const { page, stoppedAt } = this.#pageOf(only(found, ({ key }) => isMeant(String(key), what)));
     const next = stoppedAt ?? bottom;
     const first = this.#first.get()?.id;
     const isEnd = typeof first !== 'number' || next <= first;
@@ -99,7 +100,9 @@ function* only(rows: Iterable<Row>, wanted: (row: Row) => boolean): Generator<Ro
 }
 
 /** `pod` is the kind of `Pod/web/a`, and `deployment`, as well as `deployment.apps`, of `Deployment.apps/web/a`. */
-function isOfKind(key: string, kinds: readonly string[]): boolean {
-  const kind = key.slice(0, key.indexOf('/')).toLowerCase();
+function isMeant(key: string, { kinds, namespaces }: Extract<Wanted, { kind: 'object' }>): boolean {
+  const [type = '', namespace = ''] = key.split('/');
+  if (namespaces && !namespaces.includes(namespace)) return false;
+  const kind = type.toLowerCase();
   return kinds.some((wanted) => kind === wanted || kind.startsWith(`${wanted}.`));
 }

@@ -9,7 +9,8 @@ export type Wanted =
       readonly kind: 'object';
       /** In lower case: `pod`, `deployment`, `deployment.apps`; the record may be of any of them. */
       readonly kinds: readonly string[];
-      readonly namespace: string | undefined;
+      /** Any of them; undefined: all. A cluster's own objects have ''. */
+      readonly namespaces?: readonly string[] | undefined;
       readonly name: string;
     }
   | { readonly kind: 'id'; readonly id: string };

@@ -29,7 +29,7 @@ const oldest = { startFrom: 'oldest', atQuota: 'expire' } as const;
 /** The fixture gives each seventh Event to one of seven Pods. */
 vi.setConfig({ testTimeout: 60_000 });
 
-const podThree: Wanted = { kind: 'object', kinds: ['pod'], namespace: undefined, name: 'pod-3' };
+const podThree: Wanted = { kind: 'object', kinds: ['pod'], namespaces: undefined, name: 'pod-3' };
 
 async function found(journal: Journal, what: Wanted) {
   return (await Array.fromAsync(journal.paperTrail.find(what))).flat();
@@ -52,11 +52,11 @@ test('finds every revision of an object, newest first, over many pages and epoch
 });
 
 test.each([
-  [{ kinds: ['pod'], namespace: 'web' }, 1],
-  [{ kinds: ['node', 'pod'], namespace: 'web' }, 1],
-  [{ kinds: ['po'], namespace: 'web' }, 0],
-  [{ kinds: ['pod'], namespace: 'eb' }, 0],
-  [{ kinds: ['pod'], namespace: 'web', name: '3' }, 0],
+  [{ kinds: ['pod'], namespaces: ['', 'web'] }, 1],
+  [{ kinds: ['node', 'pod'], namespaces: ['', 'web'] }, 1],
+  [{ kinds: ['po'], namespaces: ['', 'web'] }, 0],
+  [{ kinds: ['pod'], namespaces: ['eb'] }, 0],
+  [{ kinds: ['pod'], namespaces: ['web'], name: '3' }, 0],
 ])('finds %j in %i of seven Pods', async (what, count) => {
   await using place = await temporaryPlace();
   await using journal = await open(place);
