@@ -9,14 +9,17 @@ import { type MosquittoBackend, startMosquitto } from '../backends/mosquitto.ts'
 import { type NatsBackend, startNats } from '../backends/nats.ts';
 import { type PubSubBackend, startPubSub } from '../backends/pubsub.ts';
 import { startToxiproxy, type ToxicProxy, type Toxiproxy } from '../backends/toxiproxy.ts';
+import type { DaemonSpec } from '../main-job/daemon-process.ts';
 import { type Broker, type BrokerName, brokerOf } from './brokers.ts';
+
+type DaemonProgram = NonNullable<DaemonSpec['program']>;
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 export class World implements AsyncDisposable {
   readonly #scope = new AsyncDisposableStack();
   readonly #started = new Set<Promise<unknown>>();
-  #daemon: Promise<readonly string[]> | undefined;
+  #daemon: Promise<DaemonProgram> | undefined;
   #kafkaProxy: Promise<ToxicProxy> | undefined;
 
   readonly kube = this.#once<KubeBackend>(startKube);
@@ -27,7 +30,7 @@ export class World implements AsyncDisposable {
   readonly pubsub = this.#once<PubSubBackend>(startPubSub);
 
   /** How Node starts the daemon as its image does, built from the sources of now. */
-  daemon(): Promise<readonly string[]> {
+  daemon(): Promise<DaemonProgram> {
     this.#daemon ??= build();
     return this.#daemon;
   }
@@ -70,7 +73,8 @@ export class World implements AsyncDisposable {
   }
 }
 
-async function build(): Promise<readonly string[]> {
+async function build(): Promise<DaemonProgram> {
   await command(join(ROOT, 'node_modules/.bin/tsc'), ['-p', join(ROOT, 'tsconfig.build.json')]);
-  return ['--max-semi-space-size=4', join(ROOT, 'dist/src/cli/main.js')];
+  const env = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' };
+  return { args: ['--max-semi-space-size=4', join(ROOT, 'dist/src/cli/main.js')], env };
 }

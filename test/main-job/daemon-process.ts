@@ -20,8 +20,8 @@ export interface DaemonSpec {
   readonly routes: readonly object[];
   /** Of its config and its log; without it, that of the only one in the directory. */
   readonly name?: string;
-  /** Node's arguments that start the daemon; from its sources unless given. */
-  readonly program?: readonly string[];
+  /** Node's arguments that start the daemon, and its environment; from its sources unless given. */
+  readonly program?: { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> };
   /** Anything else at the top of the config. */
   readonly more?: object;
 }
@@ -51,13 +51,14 @@ export async function writeConfig(spec: DaemonSpec): Promise<string> {
 
 /** The daemon as a user runs it: its own process, its config a file. */
 export async function startDaemonProcess(spec: DaemonSpec): Promise<Program> {
-  const { directory, name = 'daemon', program = [MAIN] } = spec;
+  const { directory, name = 'daemon', program = { args: [MAIN], env: {} } } = spec;
   const config = await writeConfig(spec);
   const log = join(directory, `${name}.log`);
   return Program.start({
     name: 'kube-fanout',
     command: process.execPath,
-    args: [...program, 'run', '-c', config, '--log-level', 'debug'],
+    env: program.env,
+    args: [...program.args, 'run', '-c', config, '--log-level', 'debug'],
     log,
     ready: async () => {
       const text = await readFile(log, 'utf8').catch(() => '');

@@ -1,7 +1,8 @@
 /** Who reads what the daemon has published: each with another client than the daemon's, wherever there is one. */
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { promisify } from 'node:util';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { PubSub, v1 } from '@google-cloud/pubsub';
 import { CloudEvent, HTTP } from 'cloudevents';
 import { Kafka, logLevel } from 'kafkajs';
@@ -89,11 +90,12 @@ export function kafkaPlace({ bootstrap }: KafkaAddress, topic: string): Place {
   return { route: 'kafka', broker: { kafka: { bootstrap: bootstrap.split(',') } }, to: { topic } };
 }
 
-/** Makes the topic, with entries of its configuration. */
+/** Makes the topic, with entries of its configuration. `lean` may leave out what nobody asks for, where there is much. */
 export async function kafkaSubscriber(
   at: KafkaAddress,
   topic = `events-${randomUUID()}`,
   config: Readonly<Record<string, string>> = {},
+  lean = (seen: Seen): Seen => seen,
 ): Promise<Subscriber> {
   const { bootstrap } = at;
   const admin = new Kafka({ brokers: bootstrap.split(','), logLevel: logLevel.NOTHING }).admin();
@@ -105,8 +107,14 @@ export async function kafkaSubscriber(
     ...kafkaPlace(at, topic),
     async seen() {
       const args = ['-C', '-b', bootstrap, '-t', topic, '-o', 'beginning', '-e', '-q', '-J'];
-      const { stdout } = await promisify(execFile)('kcat', args, { maxBuffer: 2 ** 30 });
-      return stdout.split('\n').filter(Boolean).map(kafkaEvent);
+      const kcat = spawn('kcat', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+      const ended = once(kcat, 'close');
+      const found: Seen[] = [];
+      // Line by line: all of them may be more than a string can hold.
+      for await (const line of createInterface({ input: kcat.stdout })) found.push(lean(kafkaEvent(line)));
+      const [status] = await ended;
+      if (status !== 0) throw new Error(`kcat ended with ${status}`);
+      return found;
     },
     async [Symbol.asyncDispose]() {},
   };

@@ -1,7 +1,9 @@
 import type { Fault } from '../fault.ts';
+import { BACKLOG } from './backlog.ts';
 import { BROKER_FAULTS } from './brokers.ts';
 import { CLOCK } from './clock.ts';
 import { DAEMON } from './daemon.ts';
+import { DAMAGE } from './damage.ts';
 import { DESTINATIONS } from './destinations.ts';
 import { DISK } from './disk.ts';
 import { FAILPOINT_KILLS } from './failpoints.ts';
@@ -19,4 +21,6 @@ export const FAULTS: readonly Fault[] = [
   ...DESTINATIONS,
   ...BROKER_FAULTS,
   ...MESSAGES,
+  ...DAMAGE,
+  ...BACKLOG,
 ];

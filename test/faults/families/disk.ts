@@ -54,7 +54,7 @@ function expiredOf(history: History): Map<BrokerName, number> {
 }
 
 /** Ends by itself, and says why, or the fault has not been shown. */
-async function endsSaying(scene: Scene, words: RegExp, happen: () => Promise<unknown>): Promise<void> {
+export async function endsSaying(scene: Scene, words: RegExp, happen: () => Promise<unknown>): Promise<void> {
   await saysAfter(scene, words, happen);
   await scene.daemon.ended();
   if (scene.daemon.exitCode !== 4) throw new Error(`it ended with ${scene.daemon.exitCode}, and 4 means this`);
