@@ -59,7 +59,7 @@ export class LaneNews implements Disposable {
     this.#untold[kind] = [];
     const names = [...new Set(untold.map(nameOf))];
     const first = names.slice(0, NAMED).join(', ');
-    const rest = names.length > NAMED ? ` and ${names.length - NAMED} others` : '';
+    const rest = names.length > NAMED ? ` and ${names.length - NAMED} more` : '';
     const lanes = { destinations: names.length };
     if (kind === 'parked')
       this.#log.warn(lanes, `parked in the journal too, and tried again for ever: ${first}${rest}`);

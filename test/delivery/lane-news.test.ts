@@ -29,7 +29,7 @@ test('a missing destination has a line of its own, and a thousand of them have t
     { level: 40, destination: 'topic-0', reason: 'no-such-destination', detail: 'no such topic' },
     { level: 40, destinations: 999, msg: expect.stringContaining('topic-1, topic-2') },
   ]);
-  expect(said[1]?.msg).toContain('topic-5 and 994 others');
+  expect(said[1]?.msg).toContain('topic-5 and 994 more');
   news.parked(lane('late'));
   expect(said[2]).toMatchObject({ destination: 'late' });
 });
