@@ -146,7 +146,9 @@ async function observed(
 ): Promise<Observed> {
   const routes = (await journal.routes()).flatMap((state) => {
     const status = running.get(state.route)?.status;
-    return status ? { ...state, up: status.connection.kind === 'up', parkedLanes: status.parked.length } : [];
+    return status
+      ? { ...state, up: status.connection.kind === 'up', parked: status.parked.map(({ verdict }) => verdict.reason) }
+      : [];
   });
   const streams = source.status.map(({ stream, up, counters, lastAudit }) => {
     return {
@@ -160,7 +162,7 @@ async function observed(
       lastAudit: lastAudit && lastAudit.endedAt / 1000,
     };
   });
-  return { routes, streams, journal: await journal.stats() };
+  return { routes, streams, journal: await journal.stats(), now: Date.now() };
 }
 
 function brokerOf(config: Config, name: string): BrokerConfig {

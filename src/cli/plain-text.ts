@@ -29,3 +29,12 @@ export function duration(ms: number): string {
   const [unit, size] = units.find(([, one]) => ms >= 2 * one) ?? ['s', 1_000];
   return `${(ms / size).toFixed(ms / size < 10 && unit === 's' ? 1 : 0)} ${unit}`;
 }
+
+/** `412 KiB`, `1.5 GiB`. */
+export function size(bytes: number): string {
+  const units = ['KiB', 'MiB', 'GiB', 'TiB'] as const;
+  let amount = bytes / 1_024;
+  let unit = 0;
+  for (; amount >= 1_024 && unit < units.length - 1; unit += 1) amount /= 1_024;
+  return `${amount.toFixed(amount < 10 ? 1 : 0)} ${units[unit]}`;
+}

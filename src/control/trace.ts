@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { JournalRecord } from '../journal/record.ts';
 import { fate, fatesOf, iso, time } from './fate.ts';
+import { gap, gapsOf, textsOf } from './gaps.ts';
 import type { Inspected, Operation } from './operation.ts';
 
 const what = z.discriminatedUnion('kind', [
@@ -49,7 +50,7 @@ const end = z.object({
   /** Without the config nobody can tell what a route has filtered from what has expired. */
   config: z.boolean(),
   /** What was not observed of those streams: Events in there can be known to nobody. The newest first. */
-  gaps: z.array(z.object({ id: z.string(), stream: z.string(), at: z.string(), note: z.string() })),
+  gaps: z.array(gap),
 });
 
 const item = z.discriminatedUnion('kind', [revision, end]);
@@ -77,7 +78,7 @@ export const trace: Operation<Argument, TraceItem> = {
       more = page.length > wanted.length;
       if (more) break;
     }
-    const gaps = await gapsOf(inspected, streams);
+    const gaps = await gapsOf(inspected.journal, GAPS, streams);
     const { running, explain } = inspected;
     yield { kind: 'end', revisions, more, running: running !== undefined, config: explain !== undefined, gaps };
   },
@@ -117,24 +118,4 @@ function revisionOf(record: JournalRecord): Omit<TracedRevision, 'routes'> {
     count,
     intact,
   };
-}
-
-const texts = z.object({
-  type: z.string().optional().catch(undefined),
-  reason: z.string().optional().catch(undefined),
-  note: z.string().optional().catch(undefined),
-  count: z.int().optional().catch(undefined),
-});
-
-function textsOf({ data, intact }: JournalRecord): z.output<typeof texts> {
-  return intact ? texts.parse(JSON.parse(new TextDecoder().decode(data))) : {};
-}
-
-async function gapsOf({ journal }: Inspected, streams: ReadonlySet<string>) {
-  const gaps = await journal.paperTrail.gaps(100);
-  const concerned = gaps.filter(({ stream }) => streams.size === 0 || streams.has(stream));
-  return concerned.slice(0, GAPS).map((record) => {
-    const { id, recordedtime } = record.attributes;
-    return { id, stream: record.stream, at: recordedtime, note: textsOf(record).note ?? '' };
-  });
 }

@@ -3,6 +3,7 @@ import { gapRecord } from '../envelope/gap.ts';
 import { type Cursor, parseResourceVersion, type ResourceVersion, type StreamName } from '../envelope/position.ts';
 import { Commits } from './commits.ts';
 import type { OwnerNote } from './file-system.ts';
+import { Growth } from './growth.ts';
 import type { WorkerLink } from './link.ts';
 import { packRecords, rowOf, unpackPage } from './packed-records.ts';
 import { PaperTrail } from './paper-trail.ts';
@@ -53,6 +54,7 @@ export class SqliteJournal implements Journal {
   readonly #opened = new Set<RouteName>();
   readonly paperTrail = new PaperTrail((kind, argument) => this.#ask(kind, argument));
   #usage: Usage;
+  readonly #growth = new Growth();
   #duplicates = 0;
   readonly #grace: NodeJS.Timeout | undefined;
   #advanced: NodeJS.Immediate | undefined;
@@ -68,6 +70,7 @@ export class SqliteJournal implements Journal {
     for (const { state, hidden } of opened.states) this.#follow(state, [], hidden);
     this.#commits = new Commits(link, settings.log, (usage) => {
       this.#usage = usage;
+      this.#growth.note(usage.bytes, performance.now());
       this.#upkeep.committed(usage);
     });
     const onFloor = (stream: StreamName, floor: ResourceVersion | undefined) => {
@@ -190,7 +193,8 @@ export class SqliteJournal implements Journal {
     const { records, bytes } = this.#usage;
     const { maxBytes: quotaBytes } = this.#settings;
     const { count: commits } = this.#commits;
-    return { records, bytes, quotaBytes, oldestAppendedAt, gaps, commits, duplicates: this.#duplicates };
+    const hoursToQuota = this.#growth.hoursUntil(quotaBytes, { at: performance.now(), bytes });
+    return { records, bytes, quotaBytes, oldestAppendedAt, gaps, commits, duplicates: this.#duplicates, hoursToQuota };
   }
 
   /** What was submitted is committed; appends that are held back are rejected. */

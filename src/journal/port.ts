@@ -124,6 +124,8 @@ export interface JournalStats {
   /** Commits so far and what they held, for the metrics. */
   readonly commits: number;
   readonly duplicates: number;
+  /** By the growth of the last minutes; Infinity while there is none, undefined until that can be told. */
+  readonly hoursToQuota: number | undefined;
 }
 
 export interface JournalOptions {

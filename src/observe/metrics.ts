@@ -1,4 +1,5 @@
 import { Counter, Gauge, Registry } from '@prometheus-io/client';
+import { REASONS } from '../adapter.ts';
 import type { JournalStats } from '../journal/port.ts';
 import type { RouteState } from '../journal/record.ts';
 
@@ -6,7 +7,8 @@ import type { RouteState } from '../journal/record.ts';
 export interface Observed {
   readonly routes: readonly (RouteState & {
     readonly up: boolean;
-    readonly parkedLanes: number;
+    /** Why each of the destinations and keys whose messages are parked is. */
+    readonly parked: readonly string[];
   })[];
   readonly streams: readonly {
     readonly stream: string;
@@ -20,6 +22,8 @@ export interface Observed {
     readonly lastAudit: number | undefined;
   }[];
   readonly journal: JournalStats;
+  /** Milliseconds since 1970. */
+  readonly now: number;
 }
 
 /**
@@ -45,7 +49,10 @@ export async function metricsText(observed: Observed): Promise<string> {
   gauge('pending', 'Parked messages of the route that are still to be delivered.', ({ pending }) => pending);
   gauge('lag_records', "Records between the route's cursor and the newest one.", ({ lag }) => lag);
   gauge('up', '1 while the route is connected to its broker.', ({ up }) => Number(up));
-  gauge('held', 'Destinations and keys of the route whose messages are parked.', ({ parkedLanes }) => parkedLanes);
+  gauge('held', 'Destinations and keys of the route whose messages are parked.', ({ parked }) => parked.length);
+  const lagSeconds = ({ waitingSince }: Observed['routes'][number]) => secondsSince(waitingSince, observed.now);
+  gauge('lag_seconds', 'Age of the first record that the cursor has not passed.', lagSeconds);
+  held(observed.routes, registers);
 
   const streams = (name: string, help: string, value: (stream: Observed['streams'][number]) => number) => {
     const made = new Counter({ name: `kube_fanout_stream_${name}_total`, help, ...perStream });
@@ -75,5 +82,28 @@ export async function metricsText(observed: Observed): Promise<string> {
       value,
     );
   }
+  const age = 'kube_fanout_journal_oldest_record_age_seconds';
+  const oldest = new Gauge({ name: age, help: 'Age of the oldest record in the journal.', registers });
+  oldest.set(secondsSince(observed.journal.oldestAppendedAt, observed.now));
+  const help = 'Hours until the journal is full, by its growth of the last minutes; +Inf while it does not grow.';
+  new Gauge({ name: 'kube_fanout_journal_hours_to_quota', help, registers }).set(
+    observed.journal.hoursToQuota ?? Number.POSITIVE_INFINITY,
+  );
   return registry.metrics();
+}
+
+/** Every reason is there from the start, at 0: an alert on one that has never occurred would see nothing else. */
+function held(routes: Observed['routes'], registers: Registry[]): void {
+  const help = 'Destinations and keys of the route whose messages are parked, by why the first of them is.';
+  const labelNames = ['route', 'reason'];
+  const made = new Gauge({ name: 'kube_fanout_route_held_destinations', help, labelNames, registers });
+  for (const { route, parked } of routes) {
+    for (const reason of [...REASONS.held, ...REASONS.retry]) {
+      made.set({ route, reason }, parked.filter((one) => one === reason).length);
+    }
+  }
+}
+
+function secondsSince(at: number | undefined, now: number): number {
+  return at === undefined ? 0 : Math.max(0, now - at) / 1_000;
 }

@@ -11,6 +11,8 @@ export interface StreamStatus {
   audit: Audit['phase'];
   /** The API server has accepted a watch, and nothing has gone wrong since. */
   up: boolean;
+  /** Since when that is so, or is not so, in milliseconds since 1970. */
+  readonly since: number;
   epoch: number;
   /** Up to where routes may read. */
   rv: ResourceVersion | undefined;
@@ -57,12 +59,23 @@ export interface StreamCounters {
 }
 
 export function newStatus(stream: StreamName): StreamStatus {
+  let up = false;
+  let since = Date.now();
   return {
     stream,
     phase: 'probing',
     paging: 'idle',
     audit: 'resting',
-    up: false,
+    get up() {
+      return up;
+    },
+    set up(value) {
+      if (value !== up) since = Date.now();
+      up = value;
+    },
+    get since() {
+      return since;
+    },
     epoch: 0,
     rv: undefined,
     lastLineAt: undefined,
