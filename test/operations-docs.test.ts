@@ -1,0 +1,87 @@
+/** docs/operations.md is held against the commands and the fields that there are. */
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { status } from '../src/control/status.ts';
+import { trace } from '../src/control/trace.ts';
+import { appendLive, open, routeName, temporaryPlace } from './journal/fixture.ts';
+
+const text = readFileSync(fileURLToPath(new URL('../docs/operations.md', import.meta.url)), 'utf8');
+const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
+
+function section(heading: string): string {
+  return text.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+}
+
+/** Every name of a field in the schema, however deep. */
+function fieldsOf(schema: unknown): string[] {
+  if (Array.isArray(schema)) return schema.flatMap(fieldsOf);
+  if (typeof schema !== 'object' || schema === null) return [];
+  return Object.entries(schema).flatMap(([key, value]) => {
+    const own = key === 'properties' && typeof value === 'object' && value !== null ? Object.keys(value) : [];
+    return [...own, ...fieldsOf(value)];
+  });
+}
+
+/** What stands as a constant in the schema: the values that a field may have. */
+function constantsOf(schema: unknown): string[] {
+  if (typeof schema !== 'object' || schema === null) return [];
+  if ('const' in schema) return [String(schema.const)];
+  if ('enum' in schema && Array.isArray(schema.enum)) return schema.enum.map(String);
+  return Object.values(schema).flatMap(constantsOf);
+}
+
+test.each([
+  ['Status', status.item],
+  ['Trace', trace.item],
+])('%s names every field of its JSON', (heading, item) => {
+  const said = section(heading);
+  const missing = fieldsOf(z.toJSONSchema(item)).filter((field) => !said.includes(`\`${field}\``));
+  expect(missing).toEqual([]);
+});
+
+test('Trace names every state that a record can have, and for what it waits', () => {
+  const said = section('Trace');
+  const names = constantsOf(z.toJSONSchema(trace.item));
+  expect(names.length).toBeGreaterThan(15);
+  expect(names.filter((name) => !said.includes(`\`${name}\``))).toEqual([]);
+});
+
+test('each command can be typed as it stands there', { timeout: 120_000 }, async () => {
+  await using place = await temporaryPlace();
+  {
+    await using journal = await open(place);
+    await journal.openRoute(routeName('all'), { startFrom: 'oldest', atQuota: 'expire' });
+    await appendLive(journal, 1, 5);
+  }
+  const config = join(place.directory, 'routes.yaml');
+  await writeFile(
+    config,
+    `apiVersion: kube-fanout/v1alpha1
+cluster: test
+journal: { path: ${place.path} }
+brokers: { out: { stdout: {} } }
+routes: [{ name: all, to: { broker: out } }]
+`,
+  );
+  const commands = [...text.matchAll(/^kube-fanout ((?:status|trace) .*)$/gm)].map(([, command = '']) => command);
+  expect(commands.length).toBeGreaterThan(6);
+  for (const command of commands) {
+    const here = command.replace('routes.yaml', config).replace('/var/lib/kube-fanout/journal.db', place.path);
+    const { code, out } = await run(here.split(' '));
+    expect({ command, code }).toEqual({ command, code: command.startsWith('status') ? 0 : 1 });
+    expect(out).toContain(command.includes('--json') ? '"running":false' : 'this is how it has left the journal');
+  }
+  const { code, out } = await run(['trace', '-c', config, '--for', 'pod/pod-3']);
+  expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining('… all  waiting, behind 2') });
+});
+
+function run(args: readonly string[]): Promise<{ readonly code: number; readonly out: string }> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [MAIN, ...args], (_, out) => resolve({ code: child.exitCode ?? -1, out }));
+  });
+}
