@@ -26,7 +26,7 @@ export class WorkerLink {
     // tsc rewrites the endings of imports, but not this one.
     const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
     // What passes through here lives for a commit: a larger nursery would only hold more of it before it is collected.
-    const resourceLimits = { maxYoungGenerationSizeMb: 8 };
+    const resourceLimits = { maxYoungGenerationSizeMb: 4 };
     this.#worker = new Worker(new URL(file, import.meta.url), { name: 'journal', resourceLimits });
     this.#worker.on('message', (reply: Reply) => this.#answered(reply, path));
     this.#worker.on('error', (error) => this.#fail(new JournalFailed(`the journal ${path}: ${meaningOf(error)}`)));

@@ -119,7 +119,7 @@ export function openDatabase({ path, sync, maxBytes }: Calls['open']['argument']
   const db = new DatabaseSync(path, { enableDoubleQuotedStringLiterals: false });
   try {
     // Before the first access: the lock is then kept until the end, and the WAL needs no shared memory.
-    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;');
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000;');
     const mode = db.prepare('PRAGMA journal_mode = WAL').get()?.journal_mode;
     if (mode !== 'wal') throw new Error(`${path}: SQLite cannot keep a WAL here (journal_mode stays ${mode})`);
     const walPages = Math.round(Math.min(2_000, Math.max(64, maxBytes / 16 / PAGE_BYTES)));

@@ -18,7 +18,7 @@ test('the image has the Node that the tests run on, unless a build argument says
 test('the image runs the packaged command as a numeric user that is not root', () => {
   expect(instructions('USER')).toEqual(['65532:65532']);
   expect(instructions('ENTRYPOINT')).toEqual([
-    `["node", "--max-semi-space-size=4", "/app/${packageJson.bin['kube-fanout'].slice(2)}"]`,
+    `["node", "--max-semi-space-size=4", "--external-memory-accounted-in-global-limit", "--heap-growing-percent=30", "/app/${packageJson.bin['kube-fanout'].slice(2)}"]`,
   ]);
 });
 

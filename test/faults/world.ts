@@ -76,5 +76,6 @@ export class World implements AsyncDisposable {
 async function build(): Promise<DaemonProgram> {
   await command(join(ROOT, 'node_modules/.bin/tsc'), ['-p', join(ROOT, 'tsconfig.build.json')]);
   const env = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' };
-  return { args: ['--max-semi-space-size=4', join(ROOT, 'dist/src/cli/main.js')], env };
+  const flags = ['--max-semi-space-size=4', '--external-memory-accounted-in-global-limit', '--heap-growing-percent=30'];
+  return { args: [...flags, join(ROOT, 'dist/src/cli/main.js')], env };
 }
