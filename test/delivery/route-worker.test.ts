@@ -73,10 +73,10 @@ class Broker {
   });
 }
 
-function start(name: string, broker: Broker) {
+function start(name: string, broker: Broker, by = route(name)) {
   const [stop, kill] = [new AbortController(), new AbortController()];
   const worker = new RouteWorker({
-    route: route(name),
+    route: by,
     capabilities: {
       orderedBatches: true,
       batchSize: 10,
@@ -216,4 +216,44 @@ test('a lost connection sends what was under way again, in order', { timeout: 20
   await append(60);
   await vi.waitUntil(() => broker.ids.length === 60, { timeout: 10_000 });
   expectOrder(broker);
+});
+
+test('an object that owns all the oldest messages of a held destination hides no other one from the probes', {
+  timeout: 60_000,
+}, async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
+  try {
+    const broker = new Broker();
+    const refused: Outcome = { kind: 'held', reason: 'no-such-destination', detail: 'no topic' };
+    let mended = false;
+    broker.publish = async (batch) =>
+      batch.map((message) => {
+        if (!mended || message.key === 'loud') return refused;
+        return broker.store([message])[0] ?? refused;
+      });
+    const keys = [...Array(40).fill('loud'), 'quiet'];
+    const records = keys.map((key) => recordAt(++next, key, 'x'));
+    const state = {
+      stream: STREAM,
+      epoch: 0,
+      rv: String(next) as ResourceVersion,
+      floor: undefined,
+      listing: undefined,
+    };
+    await journal.append({ records, state }, never);
+    const { worker } = start('r', broker, { ...route('r'), constantDestination: undefined });
+    const pending = async () => (await journal.routes()).find((one) => one.route === 'r')?.pending;
+    await vi.waitFor(async () => {
+      await vi.advanceTimersByTimeAsync(100);
+      expect(await pending()).toBe(41);
+    }, 30_000);
+    expect(worker.status.parked).toMatchObject([{ destination: 'topic', verdict: { reason: 'no-such-destination' } }]);
+    mended = true;
+    await vi.waitFor(async () => {
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(broker.stored.map(({ key }) => key)).toEqual(['quiet']);
+    }, 30_000);
+  } finally {
+    vi.useRealTimers();
+  }
 });

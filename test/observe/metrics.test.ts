@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { REASONS } from '../../src/adapter.ts';
+import type { RouteName } from '../../src/journal/record.ts';
+import { metricsText, type Observed } from '../../src/observe/metrics.ts';
+
+const NOW = 1_000_000;
+const counters = { read: 0, delivered: 0, filtered: 0, limited: 0, dead: 0, expired: 0 };
+const route = { cursors: new Map(), counters, pending: 0, lag: 0, waitingSince: undefined, replays: 0, up: true };
+
+function observed(parked: readonly string[], more: Partial<Observed['journal']> = {}): Observed {
+  const journal = {
+    records: 0,
+    bytes: 0,
+    quotaBytes: 1,
+    oldestAppendedAt: undefined,
+    gaps: 0,
+    commits: 0,
+    duplicates: 0,
+  };
+  return {
+    routes: [{ ...route, route: 'r' as RouteName, parked }],
+    streams: [],
+    journal: { ...journal, hoursToQuota: undefined, ...more },
+    now: NOW,
+  };
+}
+
+test('every reason for which a destination can be held is there before it occurs, at 0', async () => {
+  const before = await metricsText(observed([]));
+  for (const reason of [...REASONS.held, ...REASONS.retry]) {
+    expect(before).toContain(`kube_fanout_route_held_destinations{route="r",reason="${reason}"} 0`);
+  }
+  const after = await metricsText(observed(['throttled', 'not-authorized', 'throttled']));
+  expect(after).toContain('kube_fanout_route_held_destinations{route="r",reason="throttled"} 2');
+  expect(after).toContain('kube_fanout_route_held_destinations{route="r",reason="not-authorized"} 1');
+});
+
+test('an empty, quiet journal has no age and no end, and one that grows has both', async () => {
+  const quiet = await metricsText(observed([]));
+  expect(quiet).toContain('kube_fanout_journal_oldest_record_age_seconds 0');
+  expect(quiet).toContain('kube_fanout_journal_hours_to_quota +Inf');
+  expect(quiet).toContain('kube_fanout_route_lag_seconds{route="r"} 0');
+  const busy = await metricsText(observed([], { oldestAppendedAt: NOW - 5_000, hoursToQuota: 2.5 }));
+  expect(busy).toContain('kube_fanout_journal_oldest_record_age_seconds 5');
+  expect(busy).toContain('kube_fanout_journal_hours_to_quota 2.5');
+});
