@@ -105,6 +105,11 @@ export function unwrap(error: unknown): unknown {
     : error;
 }
 
+/** The request was sent and nothing came back, for as long as kafkajs waits. */
+export function hasTimedOut(error: unknown): boolean {
+  return error instanceof Error && error.name === 'KafkaJSRequestTimeoutError';
+}
+
 export function isProtocolError(error: unknown): error is KafkaProtocolError {
   return error instanceof Error && error.name === 'KafkaJSProtocolError' && 'type' in error;
 }

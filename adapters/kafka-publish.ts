@@ -8,7 +8,15 @@ import {
 } from '../src/adapter.ts';
 import { type Answer, type Refusal, sendInOrder, Verdicts } from './in-order.ts';
 import { ACK_TIMEOUT_MS, type KafkaClient } from './kafka-client.ts';
-import { isProtocolError, maybeAboutAnotherTopic, notStored, tooLargeFor, unwrap, verdictOf } from './kafka-outcome.ts';
+import {
+  hasTimedOut,
+  isProtocolError,
+  maybeAboutAnotherTopic,
+  notStored,
+  tooLargeFor,
+  unwrap,
+  verdictOf,
+} from './kafka-outcome.ts';
 import { partitionOf } from './kafka-partition.ts';
 import { fitsAlone, type KafkaRecord, recordBatches, toRecord } from './kafka-record.ts';
 import { UnderWay } from './under-way.ts';
@@ -136,6 +144,9 @@ export class KafkaAdapter implements Adapter {
       if (error.type === 'MESSAGE_TOO_LARGE') this.#topics.delete(topic);
       return verdictOf(topic, error);
     }
+    // It may still be on its way: to send it again behind itself, on the same connection, would double it for nothing.
+    if (hasTimedOut(error))
+      throw new ConnectionLost(`Kafka did not answer in time for topic ${topic}`, { cause: error });
     // Whatever it is, the topic itself comes first: who cannot even look at it has no connection any more.
     const seen = await this.#look(topic);
     if ('kind' in seen) return seen;

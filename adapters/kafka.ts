@@ -22,6 +22,7 @@
  *   | larger than max.message.bytes                             | reject, too-large (by us)   |
  *   | throttled                                                 | kafkajs waits as long       |
  *   | no broker answers, or an answer lacks what was asked for  | connection lost             |
+ *   | no answer to a request in 25 s                            | connection lost             |
  */
 import type { SASLOptions } from 'kafkajs';
 import { z } from 'zod';

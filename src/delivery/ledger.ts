@@ -8,7 +8,7 @@ import type { Bell } from './bell.ts';
 import { type Effect, type Entry, entryOf, type Hold, type Verdict } from './entry.ts';
 import { Judge, type Ruling } from './judge.ts';
 import { KeyQueues } from './key-queues.ts';
-import { Pace } from './pace.ts';
+import { type Flight, Pace } from './pace.ts';
 import { type Lane, ParkedLanes } from './parked-lanes.ts';
 import { settlementOf } from './settlement.ts';
 import { Window, type WindowLimit } from './window.ts';
@@ -99,9 +99,9 @@ export class Ledger {
     return this.#queues.take({ messages, bytes: BATCH_BYTES, ordered: this.#options.capabilities.orderedBatches });
   }
 
-  /** The batch has been answered; without outcomes, its connection, of that generation, broke and nothing is known. */
-  landed(batch: readonly Entry[], outcomes: readonly Outcome[] | undefined, generation: number): void {
-    if (outcomes === undefined) this.#lost(batch, generation);
+  /** The batch has been answered; without outcomes, its connection broke and nothing is known. */
+  landed(batch: readonly Entry[], outcomes: readonly Outcome[] | undefined, flight: Flight): void {
+    if (outcomes === undefined) this.#lost(batch, flight);
     else this.#judged(batch, outcomes);
     const again = batch.filter((entry) => this.#goesAgain(entry));
     this.#queues.landed(batch, again);
@@ -167,9 +167,9 @@ export class Ledger {
     return dropped.upTo;
   }
 
-  #lost(batch: readonly Entry[], generation: number): void {
+  #lost(batch: readonly Entry[], flight: Flight): void {
     const inHand = batch.filter(({ effect }) => effect === undefined);
-    const guilty = this.#pace.lost(inHand, generation);
+    const guilty = this.#pace.lost(inHand, flight);
     if (guilty) {
       const detail = `the connection broke each of the ${guilty.breaks} times that this message was sent alone`;
       this.#end(guilty, { state: 'dead', reason: 'breaks-connection', detail });

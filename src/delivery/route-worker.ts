@@ -182,14 +182,18 @@ export class RouteWorker {
   }
 
   async #publish(batch: readonly Entry[], kill: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
     const { generation } = this.#connection;
+    const began = clock.steady();
     failpoint('route.publishing');
     const messages = batch.map((entry) => entry.message);
     const outcomes = await this.#connection.publish(messages, kill).catch(() => undefined);
     failpoint('route.acknowledged');
     this.#underWay -= 1;
     // A connection that the kill has cut says nothing of the message on it.
-    if (outcomes !== undefined || !kill.aborted) this.#ledger.landed(batch, outcomes, generation);
+    if (outcomes !== undefined || !kill.aborted) {
+      this.#ledger.landed(batch, outcomes, { generation, tookMs: clock.steady() - began });
+    }
     this.#bell.ring();
   }
 

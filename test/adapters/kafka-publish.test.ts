@@ -34,3 +34,10 @@ test('what is in the answer is delivered, at the offset that the broker says', a
     { kind: 'delivered', receipt: { topic: 'events', partition: 0, offset: '9007199254740993' } },
   ]);
 });
+
+test('a request without an answer may still be on its way: it is not sent again behind itself', async () => {
+  const silent = answering(() => {
+    throw Object.assign(new Error('Request Produce timed out'), { name: 'KafkaJSRequestTimeoutError' });
+  });
+  await expect(publish(silent)).rejects.toBeInstanceOf(ConnectionLost);
+});

@@ -18,6 +18,8 @@ export interface ToxicProxy {
   readonly port: number;
   /** What is sent in these directions is gone, without a sign, on connections that there are and on new ones. */
   swallow(...directions: readonly Direction[]): Promise<void>;
+  /** What the client sends passes, but no more of it than so many KiB a second on each connection. */
+  slow(kibibytes: number): Promise<void>;
   /** Ends all connections, and refuses new ones. */
   cut(): Promise<void>;
   /** As it was at first; connections of which something was swallowed end now. */
@@ -45,21 +47,23 @@ export async function startToxiproxy(): Promise<Toxiproxy> {
     const port = await freePort();
     const name = `proxy-${port}`;
     await ask('POST', '/proxies', { name, listen: `127.0.0.1:${port}`, upstream });
-    const swallowed = new Set<Direction>();
+    const toxics = new Set<string>();
+    const add = async (stream: Direction, type: string, attributes: object) => {
+      const toxic = `${type}-${stream}`;
+      await ask('POST', `/proxies/${name}/toxics`, { name: toxic, type, stream, attributes });
+      toxics.add(toxic);
+    };
     return {
       port,
       async swallow(...directions) {
-        for (const stream of directions) {
-          swallowed.add(stream);
-          // Without a time it waits for ever, and drops what comes.
-          const toxic = { name: stream, type: 'timeout', stream, attributes: { timeout: 0 } };
-          await ask('POST', `/proxies/${name}/toxics`, toxic);
-        }
+        // Without a time it waits for ever, and drops what comes.
+        for (const stream of directions) await add(stream, 'timeout', { timeout: 0 });
       },
+      slow: (rate) => add('upstream', 'bandwidth', { rate }),
       cut: () => ask('POST', `/proxies/${name}`, { enabled: false }),
       async mend() {
-        for (const stream of swallowed) await ask('DELETE', `/proxies/${name}/toxics/${stream}`);
-        swallowed.clear();
+        for (const toxic of toxics) await ask('DELETE', `/proxies/${name}/toxics/${toxic}`);
+        toxics.clear();
         await ask('POST', `/proxies/${name}`, { enabled: true });
       },
     };

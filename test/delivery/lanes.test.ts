@@ -51,7 +51,7 @@ class Desk {
   }
 
   land(batch: readonly Entry[], outcomes: readonly Outcome[] | undefined, generation = 0): void {
-    this.ledger.landed(batch, outcomes, generation);
+    this.ledger.landed(batch, outcomes, { generation, tookMs: 0 });
   }
 
   /** Sends one batch; its outcome is the same for each. */

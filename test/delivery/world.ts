@@ -110,7 +110,8 @@ export class World {
     if (batch === undefined) return;
     if (this.breaks > 0 || batch.some(({ message }) => message.attributes.reason === 'poison')) {
       this.breaks = Math.max(0, this.breaks - 1);
-      for (const lost of [batch, ...this.#flying.splice(0)]) this.#ledger.landed(lost, undefined, this.#generation);
+      for (const lost of [batch, ...this.#flying.splice(0)])
+        this.#ledger.landed(lost, undefined, { generation: this.#generation, tookMs: 0 });
       this.#generation += 1;
       return;
     }
@@ -120,7 +121,7 @@ export class World {
       if (outcome.kind !== 'delivered') failed.add(entry.key);
       return outcome;
     });
-    this.#ledger.landed(batch, outcomes, this.#generation);
+    this.#ledger.landed(batch, outcomes, { generation: this.#generation, tookMs: 0 });
   }
 
   #answer({ destination, key, message }: Entry): Outcome {

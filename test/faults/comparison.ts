@@ -10,7 +10,7 @@ const NOISE = { ratio: 3, ms: 250 };
 
 /** Without the outage and with it, each for as long; what piles up and flows off in between is not measured. */
 export async function alternately(scene: Scene, { begin, end }: Outage): Promise<void> {
-  const ms = scene.quick ? 8_000 : 150_000;
+  const ms = scene.quick ? 5_000 : 150_000;
   for (let pair = 0; pair < PAIRS; pair += 1) {
     scene.mark('whole');
     await sleep(ms);

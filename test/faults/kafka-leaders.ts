@@ -7,7 +7,7 @@ import type { Broker } from './brokers.ts';
 const { Kafka, logLevel } = kafkajs;
 
 /**
- * Three nodes. Its outage takes one away after the other, by SIGTERM and by SIGKILL in turn, and then prefers other
+ * Three nodes. Its outage ends or freezes one after the other, and then prefers other
  * leaders for every partition; it ends when all replicas are in sync again.
  */
 export async function kafkaCluster(): Promise<Broker> {
@@ -29,6 +29,8 @@ export async function kafkaCluster(): Promise<Broker> {
   };
 }
 
+const WAYS = ['SIGTERM', 'SIGSTOP', 'SIGKILL'] as const;
+
 class Leaders {
   readonly #cluster: KafkaCluster;
   readonly #admin: Admin;
@@ -43,12 +45,21 @@ class Leaders {
     return this.#cluster.nodes[this.#round % this.#cluster.nodes.length];
   }
 
+  /** Another one each time that a node has its turn. */
+  get #way() {
+    const { length } = this.#cluster.nodes;
+    return WAYS[(this.#round + Math.floor(this.#round / length)) % WAYS.length] ?? 'SIGKILL';
+  }
+
   async begin(): Promise<void> {
-    await this.#node?.kill(this.#round % 2 === 0 ? 'SIGTERM' : 'SIGKILL');
+    const way = this.#way;
+    if (way === 'SIGSTOP') this.#node?.pause();
+    else await this.#node?.kill(way);
   }
 
   async end(): Promise<void> {
-    await this.#node?.start();
+    if (this.#way === 'SIGSTOP') this.#node?.resume();
+    else await this.#node?.start();
     this.#round += 1;
     await until(() => this.#inSync());
     await until(() => this.#rotate());

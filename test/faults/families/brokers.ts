@@ -22,7 +22,7 @@ export const BROKER_FAULTS: readonly Fault[] = [
     brokers: ['kafka', 'mqtt', 'nats'],
     scene: { start: durable, brokersMayLose: ['mqtt'] },
     async inject(scene) {
-      for (let kill = 0; kill < (scene.quick ? 3 : 10); kill += 1) {
+      for (let kill = 0; kill < (scene.quick ? 2 : 10); kill += 1) {
         await scene.written(scene.random.between(100, 600));
         await Promise.all(scene.brokers.map(({ program }) => program.kill()));
         await sleep(scene.random.between(0, 2_000));
@@ -50,7 +50,7 @@ export const BROKER_FAULTS: readonly Fault[] = [
     brokers: BROKERS,
     scene: { start: proxiedBrokers((proxy) => proxy.cut()) },
     async inject(scene) {
-      for (let cut = 0; cut < (scene.quick ? 5 : 100); cut += 1) {
+      for (let cut = 0; cut < (scene.quick ? 3 : 100); cut += 1) {
         await scene.written(scene.random.between(10, 300));
         await begin(scene);
         await sleep(scene.random.between(0, 500));
@@ -72,6 +72,18 @@ export const BROKER_FAULTS: readonly Fault[] = [
     inject: silence,
   },
   {
+    name: 'brokers: a link of 20 KiB/s',
+    brokers: BROKERS,
+    scene: { settleMs: 600_000, start: proxiedBrokers((proxy) => proxy.slow(20)) },
+    async inject(scene) {
+      await scene.written(300);
+      await begin(scene);
+      await sleep(scene.quick ? 40_000 : 600_000);
+      await end(scene);
+      await scene.written(300);
+    },
+  },
+  {
     name: 'brokers: away for a quarter of an hour',
     brokers: BROKERS,
     scene: { rate: 100, settleMs: 900_000, start: proxiedBrokers((proxy) => proxy.cut()) },
@@ -89,7 +101,7 @@ export const BROKER_FAULTS: readonly Fault[] = [
     scene: { start: { kafka: kafkaCluster } },
     async inject(scene) {
       const [kafka] = scene.brokers;
-      for (let move = 0; move < (scene.quick ? 4 : 30); move += 1) {
+      for (let move = 0; move < (scene.quick ? 3 : 30); move += 1) {
         await scene.written(200);
         await kafka?.outage?.begin();
         await scene.written(200);
