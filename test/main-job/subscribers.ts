@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { PubSub, v1 } from '@google-cloud/pubsub';
 import { CloudEvent, HTTP } from 'cloudevents';
 import { Kafka, logLevel } from 'kafkajs';
@@ -111,13 +110,23 @@ export async function kafkaSubscriber(
       const ended = once(kcat, 'close');
       const found: Seen[] = [];
       // Line by line: all of them may be more than a string can hold.
-      for await (const line of createInterface({ input: kcat.stdout })) found.push(lean(kafkaEvent(line)));
+      for await (const line of linesOf(kcat.stdout.setEncoding('utf8'))) found.push(lean(kafkaEvent(line)));
       const [status] = await ended;
       if (status !== 0) throw new Error(`kcat ended with ${status}`);
       return found;
     },
     async [Symbol.asyncDispose]() {},
   };
+}
+
+/** Not as readline has them, for which a U+2028 within a text ends a line too. */
+async function* linesOf(text: AsyncIterable<string>): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of text) {
+    const lines = `${rest}${chunk}`.split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
 }
 
 function kafkaEvent(line: string): Seen {
