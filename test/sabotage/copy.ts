@@ -67,7 +67,8 @@ async function run(cwd: string, args: readonly string[]): Promise<{ readonly pas
     const { stdout } = await promisify(execFile)(process.execPath, [script, ...rest], options);
     return { passed: true, text: stdout };
   } catch (error) {
-    const said = error instanceof Error && 'stdout' in error ? String(error.stdout) : '';
+    const part = (name: 'stdout' | 'stderr') => (error instanceof Error ? String(Reflect.get(error, name) ?? '') : '');
+    const said = `${part('stderr')}${part('stdout')}`;
     const late = error instanceof Error && 'killed' in error && error.killed === true;
     return { passed: false, text: late ? `FAIL it did not end within ${LIMIT_MS / 1_000} s\n${said}` : said };
   }
@@ -75,6 +76,6 @@ async function run(cwd: string, args: readonly string[]): Promise<{ readonly pas
 
 /** The first test that failed, or the first promise that was broken. */
 function reasonIn(said: string): string {
-  const found = /^\s*FAIL\s+(?:\S+\s+)?(.+)$/m.exec(said) ?? /^ {2}(\S[^\n]*: .+)$/m.exec(said);
-  return (found?.[1] ?? said.trim().split('\n').at(-1) ?? '').slice(0, 160);
+  const found = /^ *FAIL +(.+)$/m.exec(said) ?? /^ {2}([A-Z][^\n]*: .+)$/m.exec(said);
+  return (found?.[1] ?? said.trim().split('\n').at(-1) ?? '').replace(/^\|\w+\| \S+ > /, '').slice(0, 160);
 }

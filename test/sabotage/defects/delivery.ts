@@ -1,4 +1,4 @@
-import { type Defect, fault, real, unit } from '../defect.ts';
+import { type Defect, real, unit } from '../defect.ts';
 
 export const DELIVERY: readonly Defect[] = [
   {
@@ -51,11 +51,11 @@ export const DELIVERY: readonly Defect[] = [
     row: unit('test/delivery/route-worker.test.ts'),
   },
   {
-    name: 'an answer for too few messages is believed',
-    file: 'src/delivery/guard.ts',
-    find: 'if (outcomes.length !== batch.length) {',
-    put: 'if (outcomes.length > batch.length) {',
-    row: unit('test/delivery/route-worker.test.ts'),
+    name: 'what was under way when a connection broke is not sent again',
+    file: 'src/delivery/ledger.ts',
+    find: 'const again = batch.filter((entry) => this.#goesAgain(entry));',
+    put: 'const again = batch.filter((entry) => this.#goesAgain(entry) && outcomes !== undefined);',
+    row: unit('test/delivery/ledger.property.test.ts'),
   },
   {
     name: 'a publish that is never answered is waited for without end',
@@ -66,10 +66,10 @@ export const DELIVERY: readonly Defect[] = [
   },
   {
     name: 'what was parked is forgotten by a restart',
-    file: 'src/delivery/route-worker.ts',
-    find: '    stack.defer(journal.onAdvance(() => this.#bell.ring()));',
-    put: '    for (const lane of this.#ledger.lanes) this.#ledger.load(lane, [], lane.round);\n    stack.defer(journal.onAdvance(() => this.#bell.ring()));',
-    row: fault('broker: topic'),
+    file: 'src/delivery/parked-lanes.ts',
+    find: "    this.#open(destination, state === 'held' ? undefined : key, { state, reason, detail, since: parkedAt });",
+    put: "    if (parkedAt < 0) this.#open(destination, state === 'held' ? undefined : key, { state, reason, detail, since: parkedAt });",
+    row: unit('test/delivery/ledger.property.test.ts'),
   },
   {
     name: 'a poison message stops its route for ever',

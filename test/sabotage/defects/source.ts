@@ -6,7 +6,7 @@ export const SOURCE: readonly Defect[] = [
     file: 'src/envelope/position.ts',
     find: 'return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);',
     put: 'return Number(a) - Number(b);',
-    row: unit('test/envelope/event.property.test.ts'),
+    row: unit('test/envelope/position.test.ts'),
   },
   {
     name: 'resourceVersions are compared as plain text',
@@ -39,8 +39,8 @@ export const SOURCE: readonly Defect[] = [
   {
     name: 'a restored cluster is not noticed',
     file: 'src/source/step.ts',
-    find: 'if (compareResourceVersions(listed, checkpoint) < 0) return restored(state, checkpoint, listed);',
-    put: 'if (compareResourceVersions(listed, checkpoint) < -1_000) return restored(state, checkpoint, listed);',
+    find: 'if (compareResourceVersions(listed, checkpoint) < 0) return restored(state, listed);',
+    put: 'if (compareResourceVersions(listed, checkpoint) < -1_000) return restored(state, listed);',
     row: unit('test/source/step.property.test.ts'),
   },
   {
@@ -83,7 +83,7 @@ export const SOURCE: readonly Defect[] = [
     file: 'src/source/fresh-records.ts',
     find: '    if (position <= highest) return false;\n',
     put: '',
-    row: unit('test/source/step.property.test.ts'),
+    row: unit('test/source/step.test.ts'),
   },
   {
     name: 'a character that the network has split is decoded in halves',
@@ -98,5 +98,19 @@ export const SOURCE: readonly Defect[] = [
     find: "${group === '' ? '' : `.${keyPart(group)}`}",
     put: '',
     row: unit('test/envelope/event.property.test.ts'),
+  },
+  {
+    name: 'the audit finds what is missing and does not deliver it',
+    file: 'src/source/audit.ts',
+    find: 'if (records.length === 0) return unchanged(state);',
+    put: 'if (records.length >= 0) return unchanged(state);',
+    row: unit('test/source/audit.test.ts'),
+  },
+  {
+    name: 'a restored cluster that has overtaken the checkpoint is not noticed',
+    file: 'src/source/audit.ts',
+    find: "if (!lookUps.includes('another')) {",
+    put: "if (lookUps.length > 0 || !lookUps.includes('another')) {",
+    row: unit('test/source/step.property.test.ts'),
   },
 ];
