@@ -17,12 +17,18 @@ import type { WindowLimit } from './window.ts';
 const WINDOW: WindowLimit = { records: 4096, bytes: 16 * 1024 * 1024 };
 const PAGE = { records: 512, bytes: 4 * 1024 * 1024 };
 
+/** What a route needs of the journal. */
+export type RouteJournal = Pick<
+  Journal,
+  'streams' | 'read' | 'onAdvance' | 'openRoute' | 'settle' | 'parked' | 'parkedLanes' | 'onQuota' | 'expire'
+>;
+
 export interface RouteWorkerOptions {
   readonly route: Route;
   readonly capabilities: Capabilities;
   /** A new, unconnected adapter for each attempt to connect. */
   readonly create: () => Promise<Adapter>;
-  readonly journal: Journal;
+  readonly journal: RouteJournal;
   readonly log: Logger;
   readonly clock: Clock;
   readonly deadlines?: Deadlines;

@@ -1,0 +1,234 @@
+import type { Destination } from '../../src/adapter.ts';
+import { type Cursor, compareCursors, gapPositionOf, ORIGIN, type StreamName } from '../../src/envelope/position.ts';
+import type { Counters, JournalRecord, Parked, RouteName, RouteState, Settlement } from '../../src/journal/record.ts';
+import { recordAt } from './naive-journal.ts';
+
+type Row = Parked & { readonly id: number };
+
+interface RouteRow {
+  open: boolean;
+  readonly cursors: Map<StreamName, Cursor>;
+  readonly counters: { -readonly [K in keyof Counters]: number };
+  parked: Row[];
+}
+
+const ROUTE_GAPS = '_gaps' as StreamName;
+
+/**
+ * The journal in arrays, for several streams and routes: each call takes effect at once and as a whole. Whoever settles
+ * must have said of each record that the cursor passes, and of each parked message that leaves, exactly once what became
+ * of it: anything else throws.
+ */
+export class ModelJournal {
+  readonly #records: JournalRecord[] = [];
+  readonly #trimmed = new Map<StreamName, Cursor>();
+  readonly #routes = new Map<RouteName, RouteRow>();
+  #nextId = 1;
+
+  append(records: readonly JournalRecord[]): void {
+    for (const record of records) {
+      this.#records.push(record);
+      if (!this.#trimmed.has(record.stream)) this.#trimmed.set(record.stream, ORIGIN);
+    }
+  }
+
+  streamNames(): readonly StreamName[] {
+    return [...this.#trimmed.keys()];
+  }
+
+  read(stream: StreamName, after: Cursor, limit: number): readonly JournalRecord[] {
+    return this.#of(stream)
+      .filter((record) => compareCursors(record, after) > 0)
+      .slice(0, limit);
+  }
+
+  openRoute(name: RouteName, startFrom: 'now' | 'oldest'): RouteState {
+    const known = this.#routes.get(name);
+    const row = known ?? this.#newRoute(startFrom);
+    this.#routes.set(name, row);
+    row.open = true;
+    for (const [stream, trimmed] of this.#trimmed) {
+      if (known && compareCursors(row.cursors.get(stream) ?? ORIGIN, trimmed) < 0) this.#expire(row, stream, trimmed);
+    }
+    return this.state(name);
+  }
+
+  closeRoute(name: RouteName): void {
+    this.#need(name).open = false;
+  }
+
+  settle({ route, cursors, counters, receipts, parked, unparked }: Settlement): void {
+    const row = this.#need(route);
+    const passed = new Set<string>();
+    for (const [stream, to] of cursors) {
+      const from = row.cursors.get(stream) ?? ORIGIN;
+      if (compareCursors(to, from) <= 0) throw new Error(`the cursor of ${route} in ${stream} went back`);
+      for (const record of this.#between(stream, from, to)) passed.add(placeOf(record.stream, record));
+      row.cursors.set(stream, to);
+    }
+    if (passed.size !== (counters.read ?? 0)) throw new Error(`${counters.read} read, but ${passed.size} passed`);
+    for (const id of unparked) {
+      const leaving = row.parked.find((one) => one.id === id && one.state !== 'dead');
+      if (leaving === undefined) throw new Error(`the parked message ${id} of ${route} left twice`);
+      passed.add(placeOf(leaving.stream, leaving.cursor));
+    }
+    for (const { stream, cursor } of [...receipts, ...parked]) {
+      const place = placeOf(stream, cursor);
+      if (!passed.delete(place)) throw new Error(`what became of ${place} on ${route} was said twice, or too early`);
+    }
+    const silently = (counters.filtered ?? 0) + (counters.expired ?? 0);
+    if (passed.size !== silently) throw new Error(`of ${passed.size} nothing was said, but ${silently} were left out`);
+    row.parked = row.parked.filter(({ id }) => !unparked.includes(id));
+    for (const one of parked) row.parked.push({ ...one, id: this.#nextId++ });
+    for (const [name, n] of Object.entries(counters)) row.counters[name as keyof Counters] += n ?? 0;
+  }
+
+  /** What the cursor skips; what is parked there is for `expireParked`, which may come after a crash, or never. */
+  expireUnread(name: RouteName, stream: StreamName, upTo: Cursor): number {
+    return this.#expireUnread(this.#need(name), stream, upTo);
+  }
+
+  expireParked(name: RouteName, stream: StreamName, upTo: Cursor): number {
+    return this.#expireParked(this.#need(name), stream, upTo);
+  }
+
+  parked(
+    name: RouteName,
+    of: { readonly destination?: Destination; readonly key?: string; readonly after?: number },
+    limit: number,
+  ) {
+    const { destination, key, after = 0 } = of;
+    return this.#need(name)
+      .parked.filter(({ state, id }) => state !== 'dead' && id > after)
+      .filter((row) => destination === undefined || row.destination === destination)
+      .filter((row) => key === undefined || row.key === key)
+      .slice(0, limit)
+      .map((row) => ({ ...row, record: this.#recordAt(row) }));
+  }
+
+  parkedLanes(name: RouteName) {
+    const rows = this.#need(name).parked.flatMap((row) => (row.state === 'dead' ? [] : { ...row, state: row.state }));
+    const laneOf = ({ destination, key }: Row) => `${destination}\n${key}`;
+    const heads = new Map(rows.toReversed().map((row) => [laneOf(row), row]));
+    return [...heads].map(([lane, head]) => ({ ...head, count: rows.filter((row) => laneOf(row) === lane).length }));
+  }
+
+  firstOfEachKey(name: RouteName, destination: Destination, behind: string | null, limit: number) {
+    const rows = this.parked(name, { destination }, Number.POSITIVE_INFINITY);
+    const keys = [...new Set(rows.map(({ key }) => key))].filter((key) => behind === null || key > behind).toSorted();
+    return keys.slice(0, limit).flatMap((key) => rows.find((row) => row.key === key) ?? []);
+  }
+
+  deadLetters(name: RouteName) {
+    const rows = this.#need(name).parked.filter(({ state }) => state === 'dead');
+    return rows.map((row) => ({ ...row, record: this.#recordAt(row) }));
+  }
+
+  state(name: RouteName): RouteState {
+    const { cursors, counters, parked } = this.#need(name);
+    const lag = this.streamNames().flatMap((stream) =>
+      this.read(stream, cursors.get(stream) ?? ORIGIN, Number.POSITIVE_INFINITY),
+    ).length;
+    return {
+      route: name,
+      cursors: new Map(cursors),
+      counters: { ...counters },
+      pending: parked.filter(({ state }) => state !== 'dead').length,
+      lag,
+      waitingSince: undefined,
+      replays: 0,
+    };
+  }
+
+  /** Deletes what all open routes have passed, but for what a parked message refers to; removed routes hold nothing back. */
+  retain(): void {
+    const routes = [...this.#routes.values()];
+    const referred = new Set(routes.flatMap(({ parked }) => parked.map((row) => placeOf(row.stream, row.cursor))));
+    for (const [stream, trimmed] of this.#trimmed) {
+      const cursors = routes.filter(({ open }) => open).map((row) => row.cursors.get(stream) ?? ORIGIN);
+      const lowest = cursors.toSorted(compareCursors)[0];
+      if (lowest === undefined) continue;
+      for (const record of this.#between(stream, trimmed, lowest)) {
+        if (!referred.has(placeOf(stream, record))) this.#records.splice(this.#records.indexOf(record), 1);
+        this.#trimmed.set(stream, { epoch: record.epoch, position: record.position });
+      }
+    }
+  }
+
+  #newRoute(startFrom: 'now' | 'oldest'): RouteRow {
+    const counters = { read: 0, delivered: 0, filtered: 0, limited: 0, dead: 0, expired: 0 };
+    const row: RouteRow = { open: true, cursors: new Map(), counters, parked: [] };
+    for (const [stream, trimmed] of this.#trimmed) {
+      const newest = this.#of(stream).at(-1) ?? trimmed;
+      const { epoch, position } = startFrom === 'now' ? newest : trimmed;
+      row.cursors.set(stream, { epoch, position });
+    }
+    return row;
+  }
+
+  #expire(row: RouteRow, stream: StreamName, upTo: Cursor): void {
+    this.#expireUnread(row, stream, upTo);
+    this.#expireParked(row, stream, upTo);
+  }
+
+  #expireUnread(row: RouteRow, stream: StreamName, upTo: Cursor): number {
+    const from = row.cursors.get(stream) ?? ORIGIN;
+    const skipped = this.#between(stream, from, upTo).length;
+    const gone = this.#parkedUpTo(row, stream, upTo).length;
+    const deleted = compareCursors(from, this.#trimmed.get(stream) ?? ORIGIN) < 0;
+    if (compareCursors(upTo, from) > 0) row.cursors.set(stream, upTo);
+    row.counters.read += skipped;
+    row.counters.expired += skipped;
+    if (skipped + gone > 0 || deleted) this.#parkGap(row);
+    return skipped;
+  }
+
+  #expireParked(row: RouteRow, stream: StreamName, upTo: Cursor): number {
+    const gone = this.#parkedUpTo(row, stream, upTo);
+    row.parked = row.parked.filter((one) => !gone.includes(one));
+    row.counters.expired += gone.length;
+    return gone.length;
+  }
+
+  #parkGap(row: RouteRow): void {
+    const id = this.#nextId++;
+    const record = { ...recordAt(1_000_000 + id, 'gap', 'x'), kind: 'gap' as const, stream: ROUTE_GAPS, epoch: id };
+    this.#records.push({ ...record, position: gapPositionOf(undefined) });
+    const why = { state: 'retry', reason: 'unavailable', detail: 'the journal was full', parkedAt: 0 } as const;
+    const cursor = { epoch: id, position: gapPositionOf(undefined) };
+    row.parked.push({ ...why, stream: ROUTE_GAPS, cursor, destination: '', key: 'gap', id });
+    row.counters.read += 1;
+  }
+
+  #parkedUpTo(row: RouteRow, stream: StreamName, upTo: Cursor): readonly Row[] {
+    return row.parked.filter(
+      (one) => one.stream === stream && one.state !== 'dead' && compareCursors(one.cursor, upTo) <= 0,
+    );
+  }
+
+  #recordAt({ stream, cursor }: Row): JournalRecord {
+    const record = this.#of(stream).find((one) => compareCursors(one, cursor) === 0);
+    if (record === undefined) throw new Error(`parked, but not in the journal: ${placeOf(stream, cursor)}`);
+    return record;
+  }
+
+  #between(stream: StreamName, from: Cursor, to: Cursor): readonly JournalRecord[] {
+    const behind = this.#of(stream).filter((record) => compareCursors(record, from) > 0);
+    return behind.filter((record) => compareCursors(record, to) <= 0);
+  }
+
+  /** In order: nothing is ever appended below what is there. */
+  #of(stream: StreamName): readonly JournalRecord[] {
+    return this.#records.filter((record) => record.stream === stream);
+  }
+
+  #need(name: RouteName): RouteRow {
+    const row = this.#routes.get(name);
+    if (row === undefined) throw new Error(`route ${name} has not been opened`);
+    return row;
+  }
+}
+
+function placeOf(stream: StreamName, { epoch, position }: Cursor): string {
+  return `${stream} ${epoch} ${position}`;
+}

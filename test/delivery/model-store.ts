@@ -1,0 +1,147 @@
+/** The journal behind the routes of a history: in arrays, or the real one in a file. */
+
+import type { RouteJournal } from '../../src/delivery/route-worker.ts';
+import type { Cursor, ResourceVersion, StreamName } from '../../src/envelope/position.ts';
+import { parseResourceVersion } from '../../src/envelope/position.ts';
+import type { Journal } from '../../src/journal/port.ts';
+import type { JournalRecord, RouteName, RouteState } from '../../src/journal/record.ts';
+import { open, type Place, temporaryPlace } from '../journal/fixture.ts';
+import { ModelJournal } from './model-journal.ts';
+
+/** `pause` stands where a crash may come between two commits. */
+export type StoreJournal = Omit<RouteJournal, 'onQuota' | 'expire'> & {
+  expire(
+    route: RouteName,
+    stream: StreamName,
+    upTo: Cursor,
+    pause: () => Promise<void>,
+  ): ReturnType<RouteJournal['expire']>;
+} & Pick<Journal, 'closeRoute'>;
+
+export interface Store extends AsyncDisposable {
+  readonly journal: StoreJournal;
+  append(records: readonly JournalRecord[]): Promise<void>;
+  /** What nobody needs any more goes. */
+  retain(): Promise<void>;
+  /** As after a crash. */
+  reopen(): Promise<void>;
+  state(route: RouteName): Promise<RouteState>;
+  /** Ids of the dead letters, and why each is one. */
+  dead(route: RouteName): Promise<ReadonlyMap<string, string>>;
+}
+
+export class ModelStore implements Store {
+  readonly #model = new ModelJournal();
+  readonly #listeners = new Set<() => void>();
+
+  readonly journal: StoreJournal = {
+    streams: async () =>
+      this.#model.streamNames().map((stream) => ({
+        stream,
+        epoch: 1,
+        rv: undefined,
+        floor: undefined,
+        listing: undefined,
+      })),
+    read: async (stream, after, { records }) => this.#model.read(stream, after, records),
+    onAdvance: (listener) => {
+      this.#listeners.add(listener);
+      return () => this.#listeners.delete(listener);
+    },
+    openRoute: async (route, { startFrom }) => this.#model.openRoute(route, startFrom),
+    closeRoute: async (route) => this.#model.closeRoute(route),
+    settle: async (settlement) => this.#model.settle(settlement),
+    parked: async (route, { destination, key, after, firstOfEachKeyBehind }, limit) => {
+      if (destination !== undefined && firstOfEachKeyBehind !== undefined)
+        return this.#model.firstOfEachKey(route, destination, firstOfEachKeyBehind, limit);
+      const of = {
+        ...(destination !== undefined && { destination }),
+        ...(key !== undefined && { key }),
+        ...(after !== undefined && { after }),
+      };
+      return this.#model.parked(route, of, limit);
+    },
+    parkedLanes: async (route) => this.#model.parkedLanes(route),
+    expire: async (route, stream, upTo, pause) => {
+      const expired = this.#model.expireUnread(route, stream, upTo);
+      await pause();
+      return { expired: expired + this.#model.expireParked(route, stream, upTo), cursor: upTo };
+    },
+  };
+
+  async append(records: readonly JournalRecord[]): Promise<void> {
+    this.#model.append(records);
+    for (const listener of this.#listeners) listener();
+  }
+
+  async retain(): Promise<void> {
+    this.#model.retain();
+  }
+
+  async reopen(): Promise<void> {
+    this.#listeners.clear();
+  }
+
+  async state(route: RouteName): Promise<RouteState> {
+    return this.#model.state(route);
+  }
+
+  async dead(route: RouteName): Promise<ReadonlyMap<string, string>> {
+    const rows = this.#model.deadLetters(route);
+    return new Map(rows.map(({ record, reason }) => [record.attributes.id, reason]));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+export class FileStore implements Store {
+  readonly #place: Place;
+  #real: Journal;
+
+  private constructor(place: Place, journal: Journal) {
+    this.#place = place;
+    this.#real = journal;
+  }
+
+  static async make(): Promise<FileStore> {
+    const place = await temporaryPlace();
+    return new FileStore(place, await open(place, { retainMs: 60_000 }));
+  }
+
+  get journal(): StoreJournal {
+    return this.#real;
+  }
+
+  async append(records: readonly JournalRecord[]): Promise<void> {
+    const last = records.at(-1);
+    const rv = parseResourceVersion(last?.position.slice(2));
+    if (last === undefined || rv === undefined) return;
+    const { stream, epoch } = last;
+    const state = { stream, epoch, rv: rv as ResourceVersion, floor: undefined, listing: undefined };
+    await this.#real.append({ records, state }, new AbortController().signal);
+  }
+
+  /** It does so by itself, when its clock says so. */
+  async retain(): Promise<void> {}
+
+  async reopen(): Promise<void> {
+    await this.#real[Symbol.asyncDispose]();
+    this.#real = await open(this.#place, { retainMs: 60_000 });
+  }
+
+  async state(route: RouteName): Promise<RouteState> {
+    const found = (await this.#real.routes()).find((one) => one.route === route);
+    if (found === undefined) throw new Error(`no route ${route}`);
+    return found;
+  }
+
+  async dead(route: RouteName): Promise<ReadonlyMap<string, string>> {
+    const rows = await this.#real.deadLetters(route, 10_000);
+    return new Map(rows.map(({ record, reason }) => [record.attributes.id, reason]));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#real[Symbol.asyncDispose]();
+    await this.#place[Symbol.asyncDispose]();
+  }
+}
