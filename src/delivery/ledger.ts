@@ -57,6 +57,11 @@ export class Ledger {
     return this.#window.hasRoom;
   }
 
+  /** What is to be read at once, while there is room. */
+  get page(): WindowLimit {
+    return this.#window.page;
+  }
+
   get unsettled(): number {
     return this.#window.records;
   }
@@ -116,18 +121,23 @@ export class Ledger {
     return {
       settlement: settlementOf(this.#options.route.name, taken, unparked),
       committed: () => {
+        if (taken) this.#window.committed(taken);
         for (const entry of unparked) this.lanes.homeOf(entry)?.loaded.delete(entry);
       },
     };
   }
 
-  /** The window is full: what keeps failing gives its place to others. */
+  /**
+   * The window is full: what keeps failing gives its place to others. Of what breaks the connection only what two or more
+   * do: while no others pass, nobody could ever tell whether the broker or they are to blame.
+   */
   relieve(): void {
     if (this.#pace.stopped) return;
     const verdict: Verdict = { state: 'retry', reason: 'unavailable', detail: 'failed while the window was full' };
     for (const entry of this.#queues.backingOff()) {
-      const patient = entry.parked !== undefined || entry.breaks > 0 || entry.failures === 0;
-      if (!patient) this.#park(entry, entry.key, { verdict, waitMs: 0 });
+      const fails = entry.failures > 0 && entry.parked === undefined;
+      const stuck = entry.breaks > 0 ? this.#pace.isUndecided(entry) : fails;
+      if (stuck) this.#park(entry, entry.key, { verdict, waitMs: 0 });
     }
   }
 

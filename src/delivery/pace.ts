@@ -117,6 +117,11 @@ export class Pace {
     this.settled(suspect);
     return suspect;
   }
+
+  /** It has broken the connection as often as would do for blame, but others have no better: they may be pills as well. */
+  isUndecided({ breaks, othersPassed, othersBroke }: Entry): boolean {
+    return breaks >= BREAKS_BEFORE_BLAME && othersBroke > 0 && othersBroke >= othersPassed;
+  }
 }
 
 /** That an innocent message would have broken the connection as often; the share is Laplace's estimate. */

@@ -15,7 +15,6 @@ import type { WindowLimit } from './window.ts';
 
 /** What a crash can repeat, per route. */
 const WINDOW: WindowLimit = { records: 4096, bytes: 16 * 1024 * 1024 };
-const PAGE = { records: 512, bytes: 4 * 1024 * 1024 };
 
 /** What a route needs of the journal. */
 export type RouteJournal = Pick<
@@ -71,6 +70,8 @@ export class RouteWorker {
   #turn: StreamName | undefined;
   readonly #quotas: { readonly stream: StreamName; readonly upTo: Cursor }[] = [];
   #underWay = 0;
+  /** What a quota lets go of is not committed yet: if it came back after a crash, it must not have been overtaken. */
+  #expiring = false;
 
   constructor(options: RouteWorkerOptions) {
     const { window = WINDOW, create, deadlines, log } = options;
@@ -160,7 +161,7 @@ export class RouteWorker {
     for (const { stream } of [...streams.slice(next), ...streams.slice(0, next)]) {
       if (stop.aborted || !this.#ledger.hasRoom) break;
       const after = this.#read.get(stream) ?? ORIGIN;
-      const records = await journal.read(stream, after, PAGE);
+      const records = await journal.read(stream, after, this.#ledger.page);
       failpoint('route.read');
       const movedOn = this.#read.get(stream) !== after && this.#read.has(stream);
       if (movedOn || records.length === 0) continue;
@@ -176,7 +177,7 @@ export class RouteWorker {
   async #send(stop: AbortSignal, kill: AbortSignal): Promise<void> {
     while (!stop.aborted || this.#underWay > 0) {
       const changed = this.#bell.next();
-      const up = !stop.aborted && this.#connection.state.kind === 'up';
+      const up = !stop.aborted && !this.#expiring && this.#connection.state.kind === 'up';
       const batch = up ? this.#ledger.nextBatch(this.#underWay) : [];
       if (batch.length === 0) {
         await changed;
@@ -228,10 +229,12 @@ export class RouteWorker {
     const quota = this.#quotas.shift();
     if (quota === undefined) return;
     const { stream } = quota;
+    this.#expiring = true;
     const upTo = this.#ledger.drop(stream, quota.upTo);
     // Before the journal has let go, or `fill` would read on in what is about to be deleted.
     if (compareCursors(this.#read.get(stream) ?? ORIGIN, upTo) < 0) this.#read.set(stream, upTo);
     const { expired } = await journal.expire(route.name, stream, upTo);
+    this.#expiring = false;
     for (const lane of await journal.parkedLanes(route.name)) this.#ledger.lanes.reopen(lane);
     log.error(
       { expired, stream },

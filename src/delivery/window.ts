@@ -49,8 +49,15 @@ export class Window {
     return this.#records;
   }
 
+  /** For a whole page, or the window would be as much larger, and with it what a crash repeats. */
   get hasRoom(): boolean {
-    return this.#records < this.#limit.records && this.#bytes < this.#limit.bytes;
+    const { records, bytes } = this.page;
+    return this.#records + records <= this.#limit.records && this.#bytes + bytes <= this.#limit.bytes;
+  }
+
+  /** What is to be read at once. */
+  get page(): WindowLimit {
+    return { records: Math.ceil(this.#limit.records / 8), bytes: Math.ceil(this.#limit.bytes / 4) };
   }
 
   add(entry: Entry): void {
@@ -70,7 +77,7 @@ export class Window {
     if (!last || 'entry' in last) slots.push({ skipped });
   }
 
-  /** Takes every settled prefix out, or returns undefined when there is none. */
+  /** Takes every settled prefix out, or returns undefined when there is none. Its room is free when it is committed. */
   take(): Taken | undefined {
     const taken = { cursors: new Map<StreamName, Cursor>(), entries: [] as Entry[], read: 0, filtered: 0, expired: 0 };
     for (const [stream, slots] of this.#streams) {
@@ -84,11 +91,14 @@ export class Window {
         } else {
           taken.read += 1;
           taken.entries.push(slot.entry);
-          this.#forget(slot.entry);
         }
       }
     }
     return taken.cursors.size === 0 ? undefined : taken;
+  }
+
+  committed({ entries }: Taken): void {
+    for (const entry of entries) this.#forget(entry);
   }
 
   /** Whether something that is about to be parked there still waits for its turn to be committed. */

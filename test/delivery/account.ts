@@ -18,17 +18,22 @@ export class Account {
   readonly #cursors = new Map<StreamName, Cursor>();
   wanted = true;
   started = false;
+  /** Since it was started: a full journal has taken away what it had in hand. */
+  #hasLetGo = false;
 
   constructor(route: RouteName, letters: ReadonlyMap<string, JournalRecord>) {
     this.#letters = letters;
     this.broker = new ModelBroker(route, ({ id }) => {
       if (this.#receipts.has(id)) throw new Error(`${id} was delivered again although its receipt is committed`);
+      if (this.broker.heard.has(id) && !this.#hasLetGo) throw new Error(`${id} was delivered again without a reason`);
     });
   }
 
   /** A cursor that has moved while the route was away: what lay in between was let go. */
   opened(cursors: ReadonlyMap<StreamName, Cursor>): void {
     this.started = true;
+    this.#hasLetGo = false;
+    this.broker.heard.clear();
     for (const [stream, cursor] of cursors) {
       const before = this.#cursors.get(stream) ?? ORIGIN;
       if (compareCursors(cursor, before) > 0) this.excuse(stream, cursor);
@@ -39,6 +44,25 @@ export class Account {
   excuse(stream: StreamName, upTo: Cursor): void {
     for (const [id, record] of this.#letters)
       if (record.stream === stream && compareCursors(record, upTo) <= 0) this.#excused.add(id);
+  }
+
+  /** The journal is full, and asks it to let go. */
+  full(): void {
+    this.#hasLetGo = true;
+  }
+
+  /** After a stop that nobody cut short: what is known to be delivered is committed, but for what stands behind a hole. */
+  expectReceipts(): void {
+    if (this.#hasLetGo || !this.wanted) return;
+    for (const id of this.broker.heard) {
+      const record = this.#letters.get(id);
+      if (record === undefined || this.#receipts.has(id)) continue;
+      const cursor = this.#cursors.get(record.stream) ?? ORIGIN;
+      const before = [...this.#letters.values()].filter(
+        (one) => one.stream === record.stream && compareCursors(one, cursor) > 0 && compareCursors(one, record) < 0,
+      );
+      if (before.length === 0) throw new Error(`${id} was delivered, and the stop did not wait for its receipt`);
+    }
   }
 
   /** Each receipt is for one thing that the broker has stored, and is there once. */

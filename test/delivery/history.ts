@@ -52,7 +52,10 @@ export class History {
       onExpiring: (route, stream, upTo) => this.#account(route).excuse(stream, upTo),
       onOpened: (route, cursors) => this.#account(route).opened(cursors),
     });
-    for (const { broker, wanted } of this.accounts.values()) if (wanted) life.start(broker, 'oldest');
+    for (const account of this.accounts.values()) {
+      account.started = false;
+      if (account.wanted) life.start(account.broker, 'oldest');
+    }
     return life;
   }
 
@@ -122,7 +125,9 @@ export class History {
   full(route: RouteName, stream: StreamName, share: number): void {
     const records = [...this.letters.values()].filter((record) => record.stream === stream);
     const last = records[Math.floor((records.length * share) / 100)];
-    if (last) this.#life.full(route, stream, { epoch: last.epoch, position: last.position });
+    if (last === undefined) return;
+    this.#account(route).full();
+    this.#life.full(route, stream, { epoch: last.epoch, position: last.position });
   }
 
   async crash(): Promise<void> {
@@ -143,6 +148,7 @@ export class History {
     const routes = [...this.#life.routes.values()];
     for (const { stop } of routes) stop.abort();
     for (let step = 0; step < patience && this.#life.routes.size > 0; step += 1) await this.#go();
+    if (this.#life.routes.size === 0) for (const account of this.accounts.values()) account.expectReceipts();
     for (const { kill } of routes) kill.abort();
     await this.#end();
     this.#life = this.#begin();
@@ -160,6 +166,7 @@ export class History {
       if (step > 5_000) throw new Error(`the route ${route} does not end`);
       await this.#go();
     }
+    account.started = false;
     await this.#store.journal.closeRoute(route);
   }
 

@@ -30,6 +30,8 @@ export class ModelBroker {
   hasRejected = false;
   readonly connections = new Set<ModelConnection>();
   readonly #onStored: (stored: Stored) => void;
+  /** Ids of what the route knows to be delivered, since it was last started. */
+  readonly heard = new Set<string>();
 
   constructor(route: RouteName, onStored: (stored: Stored) => void) {
     this.route = route;
@@ -124,6 +126,9 @@ export class ModelConnection implements Adapter {
     const outcomes = answers(batch, (message) => broker.answer(message));
     if (hang === 'stored') return new Promise(() => {});
     await this.#moment('publish answered');
+    if (this.#closed) throw new ConnectionLost('closed');
+    for (const [i, message] of batch.entries())
+      if (outcomes[i]?.kind === 'delivered') broker.heard.add(message.attributes.id);
     return outcomes;
   }
 

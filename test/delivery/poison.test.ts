@@ -43,3 +43,15 @@ test('a broker that rejects everything for ten minutes is an outage: no dead let
   expect(world.done).toBe(true);
   expect(dead(world)).toEqual([]);
 });
+
+test('messages that break the connection do not stop a route, however many stand in a full window', () => {
+  const sent: Letter[] = letters(40);
+  for (const [at, key] of ['k1', 'k2', 'k3', 'k1', 'k4'].entries()) sent[at] = { key, fate: 'poison' };
+  const world = new World(sent, true);
+  for (let round = 0; round < 10 && !world.done; round += 1) {
+    world.send(letters(30).map(({ fate }, i) => ({ key: `later ${i}`, fate })));
+    world.heal();
+  }
+  expect(world.done).toBe(true);
+  expect(dead(world)).toEqual(Array(5).fill('breaks-connection'));
+});

@@ -127,12 +127,61 @@ test('what a full journal lets go of is not read on meanwhile, neither delivered
   const broker: Broker = { up: false, arrived: [] };
   await append(2_000);
   const { worker } = start(broker, { journal: slow });
-  await vi.waitUntil(() => worker.status.unsettled >= 50);
+  await vi.waitUntil(() => worker.status.unsettled > 40);
   full(STREAM, { epoch: 0, position: recordAt(1_500, '', '').position });
   await vi.waitUntil(async () => ((await stateOf())?.counters.expired ?? 0) > 0);
   broker.up = true;
   await vi.waitUntil(async () => (await stateOf())?.lag === 0 && (await stateOf())?.pending === 0, { timeout: 15_000 });
   expect((await stateOf())?.counters).toMatchObject({ read: 2_002, expired: 1_500, delivered: 502 });
+});
+
+test('what a full journal lets go of is not overtaken before that is committed, for a crash would bring it back', {
+  timeout: 20_000,
+}, async () => {
+  let full: (stream: StreamName, upTo: Cursor) => void = () => {};
+  const committing = Promise.withResolvers<void>();
+  let asked = false;
+  const slow = journalBut({
+    onQuota: (_, listener) => {
+      full = listener;
+      return () => {};
+    },
+    expire: async (route, stream, upTo) => {
+      asked = true;
+      await committing.promise;
+      return journal.expire(route, stream, upTo);
+    },
+  });
+  const broker: Broker = { up: false, arrived: [] };
+  await append(20);
+  const { worker } = start(broker, { journal: slow });
+  await vi.waitUntil(() => worker.status.unsettled === 20);
+  full(STREAM, { epoch: 0, position: recordAt(10, '', '').position });
+  await vi.waitUntil(() => asked);
+  broker.up = true;
+  await vi.waitUntil(() => worker.status.connection.kind === 'up', { timeout: 10_000 });
+  await stateOf();
+  expect(broker.arrived).toEqual([]);
+  committing.resolve();
+  await vi.waitUntil(() => broker.arrived.filter((rv) => rv > 10).length === 10, { timeout: 10_000 });
+});
+
+test('while the disk takes nothing, no more than a window is delivered, for a crash repeats it', {
+  timeout: 20_000,
+}, async () => {
+  const broker: Broker = { up: true, arrived: [] };
+  const disk = Promise.withResolvers<void>();
+  await append(400);
+  const settle: Journal['settle'] = async (settlement) => {
+    await disk.promise;
+    return journal.settle(settlement);
+  };
+  const { worker } = start(broker, { journal: journalBut({ settle }) });
+  await vi.waitUntil(() => broker.arrived.length > 40 && worker.status.underWay === 0, { timeout: 10_000 });
+  for (let turn = 0; turn < 3; turn += 1) await stateOf();
+  expect(new Set(broker.arrived).size).toBeLessThanOrEqual(50);
+  disk.resolve();
+  await vi.waitUntil(async () => (await stateOf())?.counters.delivered === 400, { timeout: 10_000 });
 });
 
 test('a stream with a long backlog does not keep a route from reading the others', { timeout: 20_000 }, async () => {
