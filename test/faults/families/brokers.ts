@@ -63,7 +63,15 @@ export const BROKER_FAULTS: readonly Fault[] = [
     name: 'brokers: blackhole',
     brokers: BROKERS,
     scene: { start: proxiedBrokers((proxy) => proxy.swallow('upstream', 'downstream')) },
-    inject: silence,
+    async inject(scene) {
+      if (!scene.quick) return silence(scene);
+      // Shorter than the deadline: the next fault waits for that.
+      await scene.written(300);
+      await begin(scene);
+      await sleep(10_000);
+      await end(scene);
+      await scene.written(300);
+    },
   },
   {
     name: 'brokers: never acknowledges',
@@ -78,7 +86,7 @@ export const BROKER_FAULTS: readonly Fault[] = [
     async inject(scene) {
       await scene.written(300);
       await begin(scene);
-      await sleep(scene.quick ? 40_000 : 600_000);
+      await sleep(scene.quick ? 30_000 : 600_000);
       await end(scene);
       await scene.written(300);
     },
