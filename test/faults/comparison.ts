@@ -5,12 +5,17 @@ import { type Delivery, p99, readDeliveries, spansOf } from './deliveries.ts';
 import type { Scene } from './scene.ts';
 
 const PAIRS = 2;
+/** Revisions that go before. */
+const WARM = 1_500;
 /** What a machine that does other things too makes of nothing. */
 const NOISE = { ratio: 3, ms: 250 };
 
 /** Without the outage and with it, each for as long; what piles up and flows off in between is not measured. */
 export async function alternately(scene: Scene, { begin, end }: Outage): Promise<void> {
   const ms = scene.quick ? 5_000 : 150_000;
+  // What a daemon needs to get warm belongs to neither.
+  await scene.written(WARM);
+  await drained(scene);
   for (let pair = 0; pair < PAIRS; pair += 1) {
     scene.mark('whole');
     await sleep(ms);
