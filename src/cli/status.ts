@@ -35,12 +35,14 @@ export function statusText({ running, journal, streams, routes, gaps }: Status, 
 
 type Since = (time: string) => string;
 
-function journalText({ records, bytes, quotaBytes, oldestAt, hoursToQuota }: Status['journal'], since: Since): string {
+function journalText(journal: Status['journal'], since: Since): string {
+  const { records, bytes, quotaBytes, oldestAt, hoursToQuota, disk } = journal;
   const used = quotaBytes === undefined ? size(bytes) : `${size(bytes)} of ${size(quotaBytes)}`;
   const parts = [`${count(records)} records, ${used}`];
   if (oldestAt !== undefined) parts.push(`the oldest ${since(oldestAt)} old`);
   if (hoursToQuota === 'not-growing') parts.push('not growing');
   else if (hoursToQuota !== undefined) parts.push(`full in ${duration(hoursToQuota * 3_600_000)} at this pace`);
+  if (disk === 'reserve-used') parts.push('the disk is full, and the reserve for that in use');
   return parts.join(', ');
 }
 

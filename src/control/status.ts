@@ -18,6 +18,8 @@ const journal = z.object({
   gaps: z.int(),
   /** `not-growing`; without it, nothing can be said yet. */
   hoursToQuota: z.union([z.number(), z.literal('not-growing')]).optional(),
+  /** Only of a running daemon's. */
+  disk: z.enum(['ok', 'reserve-used']).optional(),
 });
 
 const stream = z.object({
@@ -103,8 +105,8 @@ export const status: Operation<Argument, Status> = {
   },
 };
 
-async function journalStatus({ journal }: Inspected): Promise<Status['journal']> {
-  const { records, bytes, quotaBytes, oldestAppendedAt, gaps, hoursToQuota } = await journal.stats();
+async function journalStatus({ journal, running }: Inspected): Promise<Status['journal']> {
+  const { records, bytes, quotaBytes, oldestAppendedAt, gaps, hoursToQuota, disk } = await journal.stats();
   return {
     records,
     bytes,
@@ -113,6 +115,7 @@ async function journalStatus({ journal }: Inspected): Promise<Status['journal']>
     ...(Number.isFinite(quotaBytes) && { quotaBytes }),
     oldestAt: oldestAppendedAt === undefined ? undefined : iso(oldestAppendedAt),
     hoursToQuota: hoursToQuota === Number.POSITIVE_INFINITY ? 'not-growing' : hoursToQuota,
+    ...(running && { disk }),
   };
 }
 

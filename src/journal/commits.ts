@@ -31,7 +31,7 @@ export class Commits {
   #queue: Waiting[] = [];
   #queuedBytes = 0;
   #running = false;
-  /** What the full disk has refused: appends, or whatever came. */
+  /** What the full disk has refused: appends, or, with the reserve used up, whatever came. */
   #noRoom: 'nothing' | 'appends' | 'all' = 'nothing';
   #full = false;
   #retry: NodeJS.Timeout | undefined;
@@ -122,11 +122,13 @@ export class Commits {
     const batch: Waiting[] = [];
     const left: Waiting[] = [];
     let bytes = 0;
+    // Where not all of them fit, one may.
+    const limit = this.#full ? 0 : COMMIT_BYTES;
     // Appends stay in their order: behind one that waits, all of them wait.
     let closed = this.#held || this.#noRoom === 'appends';
     for (const waiting of this.#queue) {
       const append = isAppend(waiting);
-      if (append && bytes > 0 && bytes + waiting.bytes > COMMIT_BYTES) closed = true;
+      if (append && bytes > 0 && bytes + waiting.bytes > limit) closed = true;
       if (append && closed) {
         left.push(waiting);
       } else {
@@ -164,7 +166,9 @@ export class Commits {
   #onRoom(refused: readonly Waiting[], batch: readonly Waiting[]): void {
     if (refused.length > 0) {
       if (!this.#full)
-        this.#log.error('the disk of the journal is full: Events wait until there is room, nothing is lost');
+        this.#log.error(
+          'the disk of the journal is full: Events wait until there is room, deliveries go on, nothing is lost',
+        );
       this.#full = true;
       this.#noRoom = refused.every(isAppend) ? 'appends' : 'all';
       this.#retry ??= setTimeout(() => this.#tryAgain(), FULL_DISK_RETRY_MS);

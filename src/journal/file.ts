@@ -1,6 +1,5 @@
 /** The worker's side of the journal: the one SQLite connection, and everything that works on it. */
 
-import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { failpoint } from '../failpoint.ts';
 import { Appender } from './append.ts';
@@ -8,6 +7,7 @@ import { Expiry } from './expire.ts';
 import { FULL, resultCode } from './failure.ts';
 import { Finder } from './finder.ts';
 import { Holders } from './holders.ts';
+import { OpenFiles } from './open-files.ts';
 import { ParkedTable } from './parked.ts';
 import { PassedOver } from './passed-over.ts';
 import type { Call, CallName, Calls, Change, ChangeName, ChangeReply, Changes, Usage } from './protocol.ts';
@@ -15,6 +15,7 @@ import { Reader } from './read.ts';
 import { Records } from './records.ts';
 import { Register } from './register.ts';
 import { RemovedRoutes } from './removed-routes.ts';
+import { Reserve } from './reserve.ts';
 import { Retention } from './retention.ts';
 import { Routes } from './routes.ts';
 import { Settler } from './settle.ts';
@@ -26,7 +27,8 @@ type ChangeHandlers = { readonly [K in ChangeName]: (argument: Changes[K]['argum
 
 export class JournalFile {
   readonly #db: DatabaseSync;
-  readonly #path: string;
+  readonly #files: OpenFiles;
+  readonly #reserve: Reserve;
   readonly #streams: Streams;
   readonly #records: Records;
   readonly #appender: Appender;
@@ -38,7 +40,8 @@ export class JournalFile {
 
   constructor(db: DatabaseSync, { path, maxBytes }: { readonly path: string; readonly maxBytes: number }) {
     this.#db = db;
-    this.#path = path;
+    this.#files = new OpenFiles(path);
+    this.#reserve = new Reserve(path, maxBytes);
     this.#pages = db.prepare('PRAGMA page_count');
     this.#freePages = db.prepare('PRAGMA freelist_count');
     this.#pageSize = Number(db.prepare('PRAGMA page_size').get()?.page_size);
@@ -52,18 +55,8 @@ export class JournalFile {
     const expiry = new Expiry(db, { streams, routes, parked, settler, records, passedOver });
     const removed = new RemovedRoutes(db, { parked, settler, passedOver });
     const holders = new Holders(db, { streams, routes, parked, records });
-    const usage = () => this.usage();
-    const retention = new Retention(db, {
-      streams,
-      routes,
-      records,
-      parked,
-      removed,
-      holders,
-      passedOver,
-      maxBytes,
-      usage,
-    });
+    const room = { isOver: () => this.usage().bytes > maxBytes, isScarce: () => this.#isScarce() };
+    const retention = new Retention(db, { streams, routes, records, parked, removed, holders, passedOver, room });
     const reader = new Reader(db, streams);
     const finder = new Finder(db, streams);
     const trails = new Trails(db, { streams, routes, passedOver });
@@ -124,21 +117,44 @@ export class JournalFile {
   }
 
   usage(): Usage {
-    const pages = Number(this.#pages.get()?.page_count) - Number(this.#freePages.get()?.freelist_count);
-    const wal = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-    return { records: this.#records.count, bytes: pages * this.#pageSize + wal };
+    const bytes =
+      Number(this.#pages.get()?.page_count) * this.#pageSize - this.#freeBytes() + this.#files.check().walBytes;
+    return { records: this.#records.count, bytes, disk: this.#reserve.whole ? 'ok' : 'reserve-used' };
+  }
+
+  #freeBytes(): number {
+    return Number(this.#freePages.get()?.freelist_count) * this.#pageSize;
   }
 
   /**
-   * All of them in one transaction. On a full disk everything but the appends is tried once more without them, for a
-   * cursor needs less room than what it lets retention delete.
+   * All of them in one transaction. Appends wait while the reserve is in use: until it is whole again, or until
+   * retention has made as much room within the file.
    */
   #commit(changes: readonly Change[]): Calls['commit']['result'] {
-    const replies =
-      this.#transact(changes) ??
-      this.#transact(changes, 'append') ??
-      changes.map((): ChangeReply => ({ kind: 'no-room' }));
+    const mayAppend = this.#reserve.restore() || this.#ownBytes() >= this.#reserve.size;
+    const replies = (mayAppend ? this.#transact(changes) : undefined) ?? this.#commitWithoutAppends(changes);
+    // What was written to files that are gone is not acknowledged.
     return { replies, usage: this.usage() };
+  }
+
+  /** On a full disk, from the reserve if there is no other room: a cursor needs less than it lets retention delete. */
+  #commitWithoutAppends(changes: readonly Change[]): ChangeReply[] {
+    do {
+      const replies = this.#transact(changes, 'append');
+      if (replies) return replies;
+    } while (this.#reserve.release());
+    return changes.map(
+      ({ kind }): ChangeReply => (kind === 'barrier' ? { kind: 'done', result: undefined } : { kind: 'no-room' }),
+    );
+  }
+
+  /** Room that nobody else can take. */
+  #ownBytes(): number {
+    return this.#reserve.held + this.#freeBytes();
+  }
+
+  #isScarce(): boolean {
+    return !this.#reserve.whole && this.#ownBytes() < this.#reserve.size / 2;
   }
 
   /** Undefined when the disk is full, and nothing of it is kept. */

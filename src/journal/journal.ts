@@ -78,6 +78,7 @@ export class SqliteJournal implements Journal {
       if (state) this.#states.set(stream, { ...state, floor: higher(state.floor, floor) });
     };
     this.#upkeep = new Upkeep({ ...settings, commits: this.#commits, onFloor });
+    this.#upkeep.committed(opened.usage);
     if (settings.idle) this.#upkeep.end();
     else this.#grace = setTimeout(() => this.#closeOthers().catch(() => {}), GRACE_MS).unref();
   }
@@ -190,11 +191,12 @@ export class SqliteJournal implements Journal {
 
   async stats(): Promise<JournalStats> {
     const { oldestAppendedAt, gaps } = await this.#ask('stats', undefined);
-    const { records, bytes } = this.#usage;
+    const { records, bytes, disk } = this.#usage;
     const { maxBytes: quotaBytes } = this.#settings;
     const { count: commits } = this.#commits;
     const hoursToQuota = this.#growth.hoursUntil(quotaBytes, { at: performance.now(), bytes });
-    return { records, bytes, quotaBytes, oldestAppendedAt, gaps, commits, duplicates: this.#duplicates, hoursToQuota };
+    const duplicates = this.#duplicates;
+    return { records, bytes, quotaBytes, oldestAppendedAt, gaps, commits, duplicates, hoursToQuota, disk };
   }
 
   /** What was submitted is committed; appends that are held back are rejected. */

@@ -126,6 +126,11 @@ export interface JournalStats {
   readonly duplicates: number;
   /** By the growth of the last minutes; Infinity while there is none, undefined until that can be told. */
   readonly hoursToQuota: number | undefined;
+  /**
+   * `reserve-used`: the disk is full. Deliveries go on with the room that was kept for this; Events wait until there is
+   * room again.
+   */
+  readonly disk: 'ok' | 'reserve-used';
 }
 
 export interface JournalOptions {

@@ -89,6 +89,8 @@ export interface Usage {
   readonly records: number;
   /** Of the file without its free pages, and the WAL. */
   readonly bytes: number;
+  /** `reserve-used`: the disk is or was full, and what is kept for that is not whole again. */
+  readonly disk: 'ok' | 'reserve-used';
 }
 
 export type ChangeReply =

@@ -4,7 +4,7 @@ import { failpoint } from '../failpoint.ts';
 import type { Holders } from './holders.ts';
 import type { ParkedTable } from './parked.ts';
 import type { PassedOver } from './passed-over.ts';
-import type { Changes, TrimResult, Usage } from './protocol.ts';
+import type { Changes, TrimResult } from './protocol.ts';
 import type { StreamState } from './record.ts';
 import { cursorOf, type Records } from './records.ts';
 import type { RemovedRoutes } from './removed-routes.ts';
@@ -22,8 +22,12 @@ interface Tables {
   readonly removed: RemovedRoutes;
   readonly holders: Holders;
   readonly passedOver: PassedOver;
-  readonly maxBytes: number;
-  readonly usage: () => Usage;
+  readonly room: {
+    /** The quota is exceeded. */
+    readonly isOver: () => boolean;
+    /** The disk is full and half of the reserve used up: what has been delivered goes, whatever its age. */
+    readonly isScarce: () => boolean;
+  };
 }
 
 /** Rows that one step deletes at most: some milliseconds, so that no commit waits long for it. */
@@ -48,20 +52,17 @@ export class Retention {
   }
 
   step({ before, now }: Changes['trim']['argument']): TrimResult {
-    const { removed, holders, records } = this.#tables;
+    const { removed, holders, records, room } = this.#tables;
     const forgotten = removed.forget(now);
     if (forgotten > 0) return done(forgotten);
-    const over = this.#isOver();
-    const stream = this.#oldest(over ? Number.POSITIVE_INFINITY : before);
-    if (stream) return this.#trim(stream, over ? Number.POSITIVE_INFINITY : before);
+    const over = room.isOver();
+    const upTo = over || room.isScarce() ? Number.POSITIVE_INFINITY : before;
+    const stream = this.#oldest(upTo);
+    if (stream) return this.#trim(stream, upTo);
     if (!over) return done(0);
     const released = removed.release();
     if (released > 0) return done(released);
     return holders.find(Math.ceil(records.count / 10));
-  }
-
-  #isOver(): boolean {
-    return this.#tables.usage().bytes > this.#tables.maxBytes;
   }
 
   /** The stream whose oldest record that may go is older than the others', and than `before`. */

@@ -1,7 +1,9 @@
+import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { failpoint } from '../failpoint.ts';
 import { BUSY, resultCode } from './failure.ts';
 import type { Calls } from './protocol.ts';
+import { diskBytes } from './reserve.ts';
 
 /** `kfan`, in the header of the file: what has another one is somebody else's database. */
 const APPLICATION_ID = 0x6b66616e;
@@ -110,19 +112,20 @@ const TABLES = `
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${VERSION};`;
 
-/** SQLite's default. The WAL counts towards the quota: it is small when that is, and 16 MiB at most. */
+/** SQLite's default. The WAL counts towards the quota: it is small when that or the disk is, and 16 MiB at most. */
 const PAGE_BYTES = 4_096;
 
 /** The open database, or undefined while another process holds it. Throws, in words, when it is of no use. */
 export function openDatabase({ path, sync, maxBytes }: Calls['open']['argument']): DatabaseSync | undefined {
   refuseOldSqlite(process.versions.sqlite ?? '0');
+  refuseOrphan(path);
   const db = new DatabaseSync(path, { enableDoubleQuotedStringLiterals: false });
   try {
     // Before the first access: the lock is then kept until the end, and the WAL needs no shared memory.
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000;');
     const mode = db.prepare('PRAGMA journal_mode = WAL').get()?.journal_mode;
     if (mode !== 'wal') throw new Error(`${path}: SQLite cannot keep a WAL here (journal_mode stays ${mode})`);
-    const walPages = Math.round(Math.min(2_000, Math.max(64, maxBytes / 16 / PAGE_BYTES)));
+    const walPages = Math.round(Math.min(2_000, Math.max(64, Math.min(maxBytes, diskBytes(path)) / 16 / PAGE_BYTES)));
     db.exec(`PRAGMA synchronous = ${sync.toUpperCase()}; PRAGMA wal_autocheckpoint = ${walPages};
       PRAGMA journal_size_limit = ${2 * walPages * PAGE_BYTES};`);
     db.exec('BEGIN IMMEDIATE');
@@ -151,6 +154,13 @@ function createTables(db: DatabaseSync, path: string): void {
         'run that version, or move the file away with its -wal to start a new journal',
     );
   }
+}
+
+/** SQLite would make a new file and delete the WAL: the newest commits of a journal that has only been moved. */
+function refuseOrphan(path: string): void {
+  const sizeOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  if (sizeOf(path) > 0 || sizeOf(`${path}-wal`) === 0) return;
+  throw new Error(`${path}-wal is there without its journal: put ${path} back, or move the -wal away as well`);
 }
 
 function refuseOldSqlite(version: string): void {

@@ -29,12 +29,14 @@ export class Upkeep {
   /** What routes have been asked to let go of and have not yet. */
   readonly #asked = new Map<string, Cursor>();
   #timer: NodeJS.Timeout | undefined;
+  /** The quota is exceeded, or the disk full. */
   #over = false;
   #running = false;
   /** Full, and nothing to be done at once. */
   #resting = false;
   #ended = false;
   #blocking: RouteName | undefined;
+  #disk: Usage['disk'] = 'ok';
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
@@ -55,9 +57,19 @@ export class Upkeep {
     if (this.#over) this.#start();
   }
 
-  committed({ bytes }: Usage): void {
-    this.#over = bytes > this.#options.maxBytes;
+  committed({ bytes, disk }: Usage): void {
+    this.#say(disk);
+    this.#over = bytes > this.#options.maxBytes || disk !== 'ok';
     if (this.#over && !this.#resting) this.#start();
+  }
+
+  #say(disk: Usage['disk']): void {
+    if (disk === this.#disk) return;
+    this.#disk = disk;
+    const { log } = this.#options;
+    if (disk === 'ok') log.info("the journal's reserve for a full disk is whole again");
+    else
+      log.warn("the disk has no room for the journal's reserve: deliveries go on with what is left, Events may wait");
   }
 
   end(): void {

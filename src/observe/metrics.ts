@@ -76,6 +76,7 @@ export async function metricsText(observed: Observed): Promise<string> {
     records: observed.journal.records,
     bytes: observed.journal.bytes,
     quota_bytes: observed.journal.quotaBytes,
+    reserve_used: Number(observed.journal.disk === 'reserve-used'),
   };
   for (const [name, value] of Object.entries(journal)) {
     new Gauge({ name: `kube_fanout_journal_${name}`, help: `The journal: ${name.replace('_', ' ')}.`, registers }).set(

@@ -76,9 +76,9 @@ test('the status fits on a screen, and says what is wrong and for how long', () 
 });
 
 test('a stopped journal that has nothing is told in words too', () => {
-  const journal = { records: 0, bytes: 4_096, gaps: 0, hoursToQuota: 'not-growing' } as const;
+  const journal = { records: 0, bytes: 4_096, gaps: 0, hoursToQuota: 'not-growing', disk: 'reserve-used' } as const;
   const text = statusText({ running: false, journal, streams: [], routes: [], gaps: [] }, NOW);
   expect(text).toContain('does not run');
-  expect(text).toContain('not growing');
+  expect(text).toContain('not growing, the disk is full, and the reserve for that in use');
   expect(text.match(/none yet/g)).toHaveLength(2);
 });

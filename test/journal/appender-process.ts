@@ -8,7 +8,7 @@ import { event, never, state } from './fixture.ts';
 
 const [path = '', sync = 'full'] = process.argv.slice(2);
 const log = pino({ base: null, timestamp: false, messageKey: 'message' }, pino.destination({ dest: 1, sync: true }));
-const options = { path, retainMs: 3_600_000, maxBytes: 1024 ** 3, cluster: 'test', log };
+const options = { path, retainMs: 3_600_000, maxBytes: 16 * 1024 ** 2, cluster: 'test', log };
 const journal = await openJournal({ ...options, sync: sync === 'normal' ? 'normal' : 'full' });
 let last = Number((await journal.streams())[0]?.rv ?? 0);
 const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);

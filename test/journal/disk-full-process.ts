@@ -5,9 +5,10 @@ import { pino } from 'pino';
 import { ALL_NAMESPACES } from '../../src/envelope/position.ts';
 import { openJournal } from '../../src/journal/open.ts';
 import type { JournalRecord } from '../../src/journal/record.ts';
-import { appendLive, cursorOf, imbalance, readAll, routeName } from './fixture.ts';
+import { appendLive, cursorOf, imbalance, onlyOnSmallDisk, readAll, routeName } from './fixture.ts';
 
 const [directory = ''] = process.argv.slice(2);
+onlyOnSmallDisk(directory);
 const ballast = join(directory, 'ballast');
 const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const full = Promise.withResolvers<void>();

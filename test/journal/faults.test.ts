@@ -1,6 +1,6 @@
-import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import type { Readable } from 'node:stream';
@@ -12,7 +12,6 @@ import { appendLive, event, never, open, type Place, readAll, state, temporaryPl
 vi.setConfig({ testTimeout: 60_000 });
 
 const APPENDER = fileURLToPath(new URL('./appender-process.ts', import.meta.url));
-const DISK_FULL = fileURLToPath(new URL('./disk-full-process.ts', import.meta.url));
 
 type Line = Readonly<Record<string, unknown>>;
 type Child = ChildProcessByStdio<null, Readable, null>;
@@ -122,31 +121,10 @@ test('what is no journal is refused in words, and left as it is', async () => {
   await expect(open(newer)).rejects.toThrow('format 99');
 });
 
-const canMount = spawnSync('unshare', ['-Urm', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0;
-if (!canMount) process.stderr.write('SKIPPED: no tmpfs can be mounted here, so no disk can be filled for real\n');
-
-test.skipIf(!canMount)(
-  'on a full disk appends wait, and go on by themselves when there is room; nothing is lost',
-  async () => {
-    await using place = await temporaryPlace();
-    const script = `mount -t tmpfs -o size=8m tmpfs "$0" && exec "$1" "$2" "$0"`;
-    const child = start('unshare', ['-Urm', 'sh', '-c', script, place.directory, process.execPath, DISK_FULL]);
-    const lines: Line[] = [];
-    for await (const line of linesOf(child)) lines.push(line);
-    expect(lines).toEqual([
-      { full: true },
-      { waiting: true, rejected: 0 },
-      { settled: true },
-      { roomAgain: true },
-      { acknowledged: expect.any(Number), missing: 0, intact: true, balanced: true },
-    ]);
-  },
-);
-
 test('when the disk fails the journal says so once, takes nothing more, and the next start has all that was acknowledged', async () => {
   await using place = await temporaryPlace();
   // A limit on the size of files makes writes fail with EFBIG, which is as good as any I/O error.
-  const script = 'ulimit -f 4096; exec "$0" "$@"';
+  const script = 'ulimit -f 8192; exec "$0" "$@"';
   const child = start('sh', ['-c', script, process.execPath, APPENDER, place.path, 'normal']);
   const lines: Line[] = [];
   for await (const line of linesOf(child)) lines.push(line);
@@ -156,4 +134,41 @@ test('when the disk fails the journal says so once, takes nothing more, and the 
   const acknowledged = Math.max(...lines.map((line) => Number(line.acknowledged ?? 0)));
   expect(acknowledged).toBeGreaterThan(0);
   await expectAllUpTo(place, acknowledged);
+});
+
+test.for([
+  ['the file', ''],
+  ['its -wal', '-wal'],
+])(
+  'when %s is deleted under the daemon, the journal acknowledges nothing more, and says what to do',
+  async ([what = '', end = '']) => {
+    await using place = await temporaryPlace();
+    await using journal = await open(place);
+    await appendLive(journal, 1, 5);
+    await rm(`${place.path}${end}`);
+    await expect(appendLive(journal, 6, 6)).rejects.toThrow(`${place.path}: ${what} was deleted, moved or replaced`);
+    await expect(appendLive(journal, 7, 7)).rejects.toThrow('put it and its -wal back');
+  },
+);
+
+test('a journal that is replaced by another while nothing happens says so by itself', async () => {
+  await using place = await temporaryPlace();
+  const said = Promise.withResolvers<string>();
+  const log = pino({ level: 'fatal' }, { write: said.resolve });
+  await using journal = await open(place, { log });
+  await appendLive(journal, 1, 5);
+  await writeFile(`${place.path}.new`, '');
+  await rename(`${place.path}.new`, place.path);
+  expect(await said.promise).toContain('the file was deleted, moved or replaced');
+});
+
+test('a WAL whose journal is gone is not thrown away', async () => {
+  await using place = await temporaryPlace();
+  const child = start(process.execPath, [APPENDER, place.path, 'normal']);
+  for await (const line of linesOf(child)) if (line.acknowledged) child.kill('SIGKILL');
+  await rename(place.path, `${place.path}.aside`);
+  await expect(open(place)).rejects.toThrow(`${place.path}-wal is there without its journal: put ${place.path} back`);
+  await rename(`${place.path}.aside`, place.path);
+  await using journal = await open(place);
+  expect((await readAll(journal)).length).toBeGreaterThan(0);
 });

@@ -1,4 +1,5 @@
 /** What the journal's tests share: a directory that goes away, records by number, and a route that is read to its end. */
+import { statfsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,6 +31,13 @@ export async function temporaryPlace(): Promise<Place> {
     path: join(directory, 'journal.db'),
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
   };
+}
+
+/** A program that fills its disk must not be given a real one. */
+export function onlyOnSmallDisk(directory: string): void {
+  const { blocks, bsize } = statfsSync(directory);
+  if (blocks * bsize > 1024 ** 3)
+    throw new Error(`${directory} is on a disk of more than 1 GiB, which nobody wants filled`);
 }
 
 export function open(place: Pick<Place, 'path'>, options: Partial<OpenOptions> = {}, signal?: AbortSignal) {

@@ -16,6 +16,7 @@ function observed(parked: readonly string[], more: Partial<Observed['journal']> 
     gaps: 0,
     commits: 0,
     duplicates: 0,
+    disk: 'ok' as const,
   };
   return {
     routes: [{ ...route, route: 'r' as RouteName, parked }],

@@ -90,7 +90,14 @@ export const JOURNAL: readonly Defect[] = [
     file: 'src/journal/commits.ts',
     find: "if (reply?.kind === 'no-room') return false;",
     put: "if (reply?.kind === 'no-room') return true;",
-    row: unit('test/journal/faults.test.ts'),
+    row: unit('test/journal/full-disk.test.ts'),
+  },
+  {
+    name: 'the reserve is never given back',
+    file: 'src/journal/reserve.ts',
+    find: 'if (this.#held === 0) return false;',
+    put: 'if (this.#held >= 0) return false;',
+    row: unit('test/journal/full-disk.test.ts'),
   },
   {
     name: 'receipts are not kept',
