@@ -1,5 +1,5 @@
 /** Each promise is one function over the recorded history; what it says when it is broken is the promise. */
-import { idOf } from '../main-job/books.ts';
+import { disorderIn, idOf } from '../main-job/books.ts';
 import { placeOf } from '../main-job/subscribers.ts';
 import { type Class, classify } from './classes.ts';
 import type { History, RouteHistory } from './history.ts';
@@ -88,19 +88,15 @@ export const PROMISES: Readonly<Record<string, Promised>> = {
     truth.length < atLeast ? [`${atLeast} revisions were to be written, and only ${truth.length} were`] : [],
 };
 
-/** Within each epoch. A gap record is no revision, and has no part in the order of objects. */
+/**
+ * Within each epoch. A gap record is no revision, and has no part in the order of objects; what an operator has sent again
+ * is marked as such, and says nothing of the order.
+ */
 function outOfOrder(seen: RouteHistory['seen'], epochs: ReadonlyMap<string, number>): string[] {
-  const known = new Set<string>();
-  const newest = new Map<string, string>();
-  return seen.flatMap(({ id, part, partitionkey, sequence, type, attributes }) => {
-    // What an operator has sent again is marked as such, and says nothing of the order.
-    if (known.has(id) || type !== 'kube-fanout.event.v1' || attributes.origin === 'replay') return [];
-    known.add(id);
-    const place = `${part}\n${partitionkey}\n${epochs.get(id)}`;
-    const before = newest.get(place) ?? '';
-    if (before < sequence) newest.set(place, sequence);
-    return before < sequence ? [] : id;
-  });
+  const first = seen.filter(
+    ({ type, attributes }) => type === 'kube-fanout.event.v1' && attributes.origin !== 'replay',
+  );
+  return disorderIn(first, ({ part, partitionkey, id }) => `${part}\n${partitionkey}\n${epochs.get(id)}`);
 }
 
 export function repeatsIn(seen: RouteHistory['seen']): number {

@@ -1,16 +1,11 @@
 /** What the daemon says of itself while it runs: its counters, and how much memory it takes. */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Counters } from '../../src/journal/record.ts';
 import { metricsAt } from '../main-job/daemon-process.ts';
 
 /** The counters of the promise, and what waits. */
-export interface RouteCounters {
-  readonly read: number;
-  readonly delivered: number;
-  readonly filtered: number;
-  readonly limited: number;
-  readonly dead: number;
-  readonly expired: number;
+export interface RouteCounters extends Counters {
   readonly pending: number;
   /** Records that the cursor has not passed. */
   readonly lag: number;

@@ -50,13 +50,18 @@ export function idOf({ uid, resourceVersion }: TruthRevision): string {
   return `${uid}.${resourceVersion}`;
 }
 
-function disorderIn(events: readonly Seen[]): string[] {
+/** Ids of those that came after a newer one of the same place, repeats dropped; a place is a key within a part. */
+export function disorderIn(
+  events: readonly Seen[],
+  placeOf = ({ part, partitionkey }: Seen) => `${part}\n${partitionkey}`,
+): string[] {
   const known = new Set<string>();
   const newest = new Map<string, string>();
-  return events.flatMap(({ id, part, partitionkey, sequence }) => {
+  return events.flatMap((event) => {
+    const { id, sequence } = event;
     if (known.has(id)) return [];
     known.add(id);
-    const place = `${part}\n${partitionkey}`;
+    const place = placeOf(event);
     const before = newest.get(place) ?? '';
     if (before < sequence) newest.set(place, sequence);
     return before < sequence ? [] : [id];
