@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { z } from 'zod';
-import { base64, etcdEndpoint, etcdPut } from './etcd.ts';
+import { base64, etcdEndpoint, etcdPut, etcdRevision } from './etcd.ts';
 import type { KubeAddress } from './kube.ts';
 
 /** One revision of an Event, as etcd stored it. */
@@ -60,15 +60,16 @@ const PREFIX = '/registry/events/';
 /** The first key after the prefix: no Event can have it, and a watch that includes it can be asked how far it is. */
 const SENTINEL = '/registry/events0';
 
-export async function watchTruth(kube: KubeAddress): Promise<Truth> {
-  const truth = new Truth(kube);
+/** From etcd's first revision, or from now on: an API server that is a few minutes old has compacted its beginning. */
+export async function watchTruth(kube: KubeAddress, from: 'beginning' | 'now' = 'beginning'): Promise<Truth> {
+  const truth = new Truth(kube, from === 'now' ? await etcdRevision(kube) : 0n);
   await truth.upTo();
   return truth;
 }
 
 /**
- * What really happened: every revision of every Event, read from etcd, past the API server that is under test. Begin
- * before the test may compact; what etcd has forgotten by then makes `upTo` reject.
+ * What really happened: every revision of every Event behind `after`, read from etcd, past the API server that is under
+ * test. Begin before the test may compact; what etcd has forgotten by then makes `upTo` reject.
  */
 export class Truth implements AsyncDisposable {
   readonly #kube: KubeAddress;
@@ -77,11 +78,12 @@ export class Truth implements AsyncDisposable {
   readonly #waiting = new Set<{ revision: bigint; resolve: () => void; reject: (error: unknown) => void }>();
   readonly #end = new AbortController();
   readonly #watching: Promise<void>;
-  #seen = 0n;
+  #seen: bigint;
   #failure: Error | undefined;
 
-  constructor(kube: KubeAddress) {
+  constructor(kube: KubeAddress, after: bigint) {
     this.#kube = kube;
+    this.#seen = after;
     this.#watching = this.#watch();
   }
 

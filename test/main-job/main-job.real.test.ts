@@ -44,8 +44,7 @@ describe.skipIf(!kube || !kafka || !mosquitto || !nats || !pubsub)('the main job
       ...(await natsSubscribers(nats)),
       scope.use(await pubSubSubscriber(pubsub)),
     ];
-    const truth = scope.use(await watchTruth(kube));
-    const first = truth.revisions.length;
+    const truth = scope.use(await watchTruth(kube, 'now'));
     const metrics = { host: '127.0.0.1', port: await freePort() };
     const daemon = scope.use(
       await startDaemonProcess({
@@ -56,6 +55,9 @@ describe.skipIf(!kube || !kafka || !mosquitto || !nats || !pubsub)('the main job
       }),
     );
     await watching(metrics.port);
+    // Other tests write meanwhile: what they had overwritten before the daemon watched, nobody can give.
+    await truth.upTo();
+    const first = truth.revisions.length;
 
     const written = await writeAndKill(kube, daemon);
     await truth.upTo();

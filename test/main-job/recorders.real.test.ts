@@ -30,7 +30,7 @@ describe.skipIf(!kube?.etcd || !nats)('Events of client-go’s own recorders', (
     const namespace = await client.createNamespace('recorders');
     const { path: directory } = scope.use(await mkdtempDisposable(join(tmpdir(), 'kube-fanout-recorders-')));
     const subscriber = scope.use(await natsSubscriber(nats));
-    const truth = scope.use(await watchTruth(kube));
+    const truth = scope.use(await watchTruth(kube, 'now'));
     const metrics = { host: '127.0.0.1', port: await freePort() };
     const daemon = scope.use(
       await startDaemonProcess({
