@@ -21,6 +21,7 @@ import { openJournal } from './journal/open.ts';
 import type { Journal } from './journal/port.ts';
 import type { RouteName } from './journal/record.ts';
 import { metricsText, type Observed } from './observe/metrics.ts';
+import { processMetrics } from './observe/process.ts';
 import { serveMetrics } from './observe/server.ts';
 import { compileRoute, type RouteConfig } from './routing/compile.ts';
 import type { CompiledRoute } from './routing/route.ts';
@@ -67,8 +68,11 @@ export async function startDaemon(options: DaemonOptions, stop: AbortSignal, kil
   const explain: Explain = (name, record) => routes.get(name)?.compiled.explain(record, options.clock.wall());
   const inspected = { journal, running: { routes, streams: source.status }, explain };
   stack.use(await serveControl({ path: config.journal.path, inspected, log }));
-  if (config.metrics)
-    stack.use(await serveMetrics(config.metrics, async () => metricsText(await observed(journal, routes, source))));
+  if (config.metrics) {
+    const ofProcess = processMetrics();
+    const all = async () => (await metricsText(await observed(journal, routes, source))) + (await ofProcess());
+    stack.use(await serveMetrics(config.metrics, all));
+  }
 
   // A failure of one part ends the others: what cannot be committed must not be read on.
   const failed = new AbortController();

@@ -1,7 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { REASONS } from '../../src/adapter.ts';
 import type { RouteName } from '../../src/journal/record.ts';
 import { metricsText, type Observed } from '../../src/observe/metrics.ts';
+import { processMetrics } from '../../src/observe/process.ts';
 
 const NOW = 1_000_000;
 const counters = { read: 0, delivered: 0, filtered: 0, limited: 0, dead: 0, expired: 0 };
@@ -44,4 +46,14 @@ test('an empty, quiet journal has no age and no end, and one that grows has both
   const busy = await metricsText(observed([], { oldestAppendedAt: NOW - 5_000, hoursToQuota: 2.5 }));
   expect(busy).toContain('kube_fanout_journal_oldest_record_age_seconds 5');
   expect(busy).toContain('kube_fanout_journal_hours_to_quota 2.5');
+});
+
+test('what the operations page names of the process is in the metrics, and no name is there twice', async () => {
+  const page = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+  const named = [...page.matchAll(/`((?:process|nodejs)_\w+)`/g)].map(([, name = '']) => name);
+  expect(named.length).toBeGreaterThan(3);
+  const text = (await metricsText(observed([]))) + (await processMetrics()());
+  const types = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name);
+  expect(named.filter((name) => !types.includes(name))).toEqual([]);
+  expect(types.length).toBe(new Set(types).size);
 });
