@@ -149,8 +149,8 @@ export class Ledger {
       this.lanes.close(lane);
     }
     for (const { id, record, ...row } of lane.take(rows)) {
-      // What the journal parked itself, the gap of a quota, has not been given a destination yet.
-      const decision = row.destination === '' ? route.decide(record, clock.wall()) : undefined;
+      // What the journal parked itself, the gap of a quota, has no destination yet; what was damaged since may not go out.
+      const decision = row.destination === '' || !record.intact ? route.decide(record, clock.wall()) : undefined;
       const place = decision?.kind === 'publish' ? decision : row;
       const parked = { id, destination: row.destination, key: row.key };
       const entry = entryOf(record, place, { route: route.name, replays: this.replays, parked });

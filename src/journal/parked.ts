@@ -140,9 +140,14 @@ export class ParkedTable {
     const { stream: id, epoch, position } = placeOf(row);
     const { stream } = this.#streams.withId(id).state;
     const record = this.#record.get(id, epoch, position);
-    if (!record) throw new Error(`the record at ${position} of stream ${stream} is parked, but not in the journal`);
-    return storedRow(record, stream);
+    return record ? storedRow(record, stream) : lostRow({ stream, epoch, position, key: String(row.key) });
   }
+}
+
+/** Stands in for a record that damage has taken away, so that its message ends as a dead letter. */
+function lostRow(place: Pick<StoredRow, 'stream' | 'epoch' | 'position' | 'key'>): StoredRow {
+  const nothing = { kind: 'event', origin: 'live', attributes: '', data: new Uint8Array(), appendedAt: 0 };
+  return { ...place, ...nothing, intact: false };
 }
 
 function rangeOf(row: Row): Parameters<PassedOver['add']>[1] {

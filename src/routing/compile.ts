@@ -40,7 +40,7 @@ export function compileRoute(config: RouteConfig, type: AdapterType): CompiledRo
   const name = compileTemplate(config.destination ?? type.name, rules);
 
   const judge = (record: JournalRecord, now: number): Decision => {
-    if (!record.intact) return reject('corrupt-record', 'Its checksum in the journal does not fit it.');
+    if (!record.intact) return reject('corrupt-record', 'Its record in the journal is damaged, or gone.');
     if (record.kind === 'gap') {
       if (!config.gaps) return { kind: 'filtered' };
     } else {

@@ -86,6 +86,13 @@ export const JOURNAL: readonly Defect[] = [
     row: unit('test/journal/faults.test.ts'),
   },
   {
+    name: 'a record that was damaged while its message was parked is delivered',
+    file: 'src/delivery/ledger.ts',
+    find: "row.destination === '' || !record.intact ?",
+    put: "row.destination === '' ?",
+    row: unit('test/delivery/damaged-parked.test.ts'),
+  },
+  {
     name: 'a full disk loses the appends that it refuses',
     file: 'src/journal/commits.ts',
     find: "if (reply?.kind === 'no-room') return false;",
