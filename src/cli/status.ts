@@ -36,15 +36,20 @@ export function statusText({ running, journal, streams, routes, gaps }: Status, 
 type Since = (time: string) => string;
 
 function journalText(journal: Status['journal'], since: Since): string {
-  const { records, bytes, quotaBytes, oldestAt, hoursToQuota, disk } = journal;
+  const { records, bytes, quotaBytes, oldestAt, hoursToQuota, disk, deadLetters, maxDeadLetters } = journal;
   const used = quotaBytes === undefined ? size(bytes) : `${size(bytes)} of ${size(quotaBytes)}`;
   const parts = [`${count(records)} records, ${used}`];
   if (oldestAt !== undefined) parts.push(`the oldest ${since(oldestAt)} old`);
   if (hoursToQuota === 'not-growing') parts.push('not growing');
   else if (hoursToQuota !== undefined) parts.push(`full in ${duration(hoursToQuota * 3_600_000)} at this pace`);
+  if (deadLetters >= DEAD_LETTERS_SHOWN * (maxDeadLetters ?? Number.POSITIVE_INFINITY))
+    parts.push(`${count(deadLetters)} dead letters, and room for ${count(maxDeadLetters ?? 0)}`);
   if (disk === 'reserve-used') parts.push('the disk is full, and the reserve for that in use');
   return parts.join(', ');
 }
+
+/** From this share of their limit on. */
+const DEAD_LETTERS_SHOWN = 0.8;
 
 function streamText(stream: Status['streams'][number], running: boolean, since: Since): string[] {
   const { rv = 'none', epoch, up, phase, listing, lastLineAt, lastAudit, lastError } = stream;
@@ -68,10 +73,13 @@ function streamText(stream: Status['streams'][number], running: boolean, since: 
 function routeText(route: Status['routes'][number], since: Since): string[] {
   const { counters, lag, lagSeconds, pending, connection, stopped, held, heldCount, broker } = route;
   const behind = lag === 0 ? 'nothing behind' : `${count(lag)} behind (${duration(lagSeconds * 1_000)})`;
-  const others = (['filtered', 'limited', 'expired', 'dead'] as const).flatMap((name) =>
-    counters[name] > 0 ? `${count(counters[name])} ${name}` : [],
-  );
-  const numbers = [`${count(counters.delivered)} delivered`, behind, `${count(pending)} parked`, ...others].join(', ');
+  const others = (['filtered', 'limited', 'expired'] as const).map((name) => [counters[name], name] as const);
+  const dead = [
+    [route.deadLetters, route.deadLetters === 1 ? 'dead letter' : 'dead letters'],
+    [route.dropped.byLimit, 'dropped by a limit'],
+  ] as const;
+  const more = [...others, ...dead].flatMap(([n, name]) => (n > 0 ? `${count(n)} ${name}` : []));
+  const numbers = [`${count(counters.delivered)} delivered`, behind, `${count(pending)} parked`, ...more].join(', ');
   const sign = connection === undefined ? ' ' : connection.state === 'up' && !stopped ? '✓' : '✗';
   const to = broker === undefined ? '' : ` → ${broker}`;
   const cursors = route.cursors.map(({ stream, epoch, position }) => `${harmless(stream)} ${epoch}:${position}`);

@@ -45,12 +45,12 @@ export function configOf(
       .filter((type) => entry[type.name] !== undefined)
       .map((type) => [name, { type, options: entry[type.name] }] as const),
   );
-  const { path, retain, maxSize, sync } = file.journal;
+  const { path, retain, maxSize, maxDeadLetters, sync } = file.journal;
   const { namespaces, fieldSelector, startFrom } = file.source.kubernetes;
   return {
     cluster: file.cluster,
     source: { namespaces, fieldSelector, startFrom, cluster: clusterOf(file.source.kubernetes) },
-    journal: { path, retainMs: retain, maxBytes: maxSize, sync },
+    journal: { path, retainMs: retain, maxBytes: maxSize, maxDeadLetters, sync },
     brokers: new Map(brokers),
     routes: file.routes.map((route, index) => ({
       // The one place where a name becomes a route's.

@@ -47,6 +47,11 @@ const journal = z.strictObject({
   path: text.default('kube-fanout.db').describe('The SQLite file.'),
   retain: duration().prefault('24h').describe('How long delivered records are kept for a replay.'),
   maxSize: size().prefault('2GiB').describe("The quota; what happens at it is each route's `atQuota`."),
+  maxDeadLetters: z
+    .int()
+    .min(1)
+    .default(100_000)
+    .describe('Beyond it the oldest of the route that has the most are let go.'),
   sync: z.enum(['full', 'normal']).default('full').describe('normal: a power cut may cost the last second.'),
 });
 

@@ -20,6 +20,8 @@ const journal = z.object({
   hoursToQuota: z.union([z.number(), z.literal('not-growing')]).optional(),
   /** Only of a running daemon's. */
   disk: z.enum(['ok', 'reserve-used']).optional(),
+  deadLetters: z.int(),
+  maxDeadLetters: z.int().optional(),
 });
 
 const stream = z.object({
@@ -53,6 +55,9 @@ const route = z.object({
     expired: z.int(),
   }),
   pending: z.int(),
+  /** That are there now, and that were let go: by a command, or by a limit of their number or of the journal. */
+  deadLetters: z.int(),
+  dropped: z.object({ byCommand: z.int(), byLimit: z.int() }),
   /** Records that the cursor has not passed, and how long ago the first of them was stored. */
   lag: z.int(),
   lagSeconds: z.number(),
@@ -106,13 +111,16 @@ export const status: Operation<Argument, Status> = {
 };
 
 async function journalStatus({ journal, running }: Inspected): Promise<Status['journal']> {
-  const { records, bytes, quotaBytes, oldestAppendedAt, gaps, hoursToQuota, disk } = await journal.stats();
+  const stats = await journal.stats();
+  const { records, bytes, quotaBytes, oldestAppendedAt, gaps, hoursToQuota, disk, deadLetters, maxDeadLetters } = stats;
   return {
     records,
     bytes,
     gaps,
-    // A file that is only looked at has no quota.
+    deadLetters,
+    // A file that is only looked at has no limits.
     ...(Number.isFinite(quotaBytes) && { quotaBytes }),
+    ...(Number.isFinite(maxDeadLetters) && { maxDeadLetters }),
     oldestAt: oldestAppendedAt === undefined ? undefined : iso(oldestAppendedAt),
     hoursToQuota: hoursToQuota === Number.POSITIVE_INFINITY ? 'not-growing' : hoursToQuota,
     ...(running && { disk }),
@@ -142,7 +150,7 @@ function liveStream({ phase, since, lastLineAt, lastError, lastAudit }: StreamSt
 }
 
 function routeStatus(state: RouteState, { running }: Inspected): Status['routes'][number] {
-  const { route, cursors, counters, pending, lag, waitingSince } = state;
+  const { route, cursors, counters, pending, deadLetters, dropped, lag, waitingSince } = state;
   const live = running?.routes.get(route);
   return {
     route,
@@ -150,6 +158,8 @@ function routeStatus(state: RouteState, { running }: Inspected): Status['routes'
     cursors: Array.from(cursors, ([stream, { epoch, position }]) => ({ stream, epoch, position })),
     counters,
     pending,
+    deadLetters,
+    dropped,
     lag,
     lagSeconds: waitingSince === undefined ? 0 : Math.max(0, Date.now() - waitingSince) / 1_000,
     held: [],

@@ -36,6 +36,8 @@ export interface Entry {
   readonly key: string;
   readonly bytes: number;
   readonly parked: ParkedRow | undefined;
+  /** The number of the replay under which it is sent; 0 when it is none. */
+  readonly replay: number;
   /** Set once; an outcome that comes later, as after a quota has let go of the entry, changes nothing. */
   effect: Effect | 'dropped' | undefined;
   /** Failed attempts in a row, and when the first of them was, by the steady clock. */
@@ -59,22 +61,24 @@ export interface Place {
 export function entryOf(
   record: JournalRecord,
   place: Place,
-  of: { readonly route: RouteName; readonly replays: number; readonly parked?: ParkedRow },
+  of: { readonly route: RouteName; readonly replay: number; readonly parked?: ParkedRow },
 ): Entry {
   const { attributes, data } = record;
+  const { replay } = of;
   const id = `${attributes.id}/${of.route}`;
   return {
     stream: record.stream,
     cursor: { epoch: record.epoch, position: record.position },
     message: {
       ...place,
-      attributes: { ...attributes, origin: of.replays > 0 ? 'replay' : record.origin },
+      attributes: { ...attributes, origin: replay > 0 ? 'replay' : record.origin },
       data,
-      deduplicationId: of.replays > 0 ? `${id}/${of.replays}` : id,
+      deduplicationId: replay > 0 ? `${id}/${replay}` : id,
     },
     ...place,
     bytes: data.byteLength,
     parked: of.parked,
+    replay,
     effect: undefined,
     failures: 0,
     failedSince: undefined,

@@ -89,7 +89,7 @@ export class Ledger {
       return;
     }
     const place = decision.kind === 'publish' ? decision : { destination: '', key: record.key };
-    const entry = entryOf(record, place, { route: route.name, replays: this.replays });
+    const entry = entryOf(record, place, { route: route.name, replay: this.replays });
     this.#window.add(entry);
     const lane = this.lanes.of(entry.destination, entry.key);
     if (decision.kind === 'reject') this.#end(entry, { ...decision, state: 'dead' });
@@ -153,7 +153,7 @@ export class Ledger {
       const decision = row.destination === '' || !record.intact ? route.decide(record, clock.wall()) : undefined;
       const place = decision?.kind === 'publish' ? decision : row;
       const parked = { id, destination: row.destination, key: row.key };
-      const entry = entryOf(record, place, { route: route.name, replays: this.replays, parked });
+      const entry = entryOf(record, place, { route: route.name, replay: row.replay, parked });
       lane.loaded.add(entry);
       if (decision?.kind === 'reject') this.#end(entry, { ...decision, state: 'dead' });
       else if (decision && decision.kind !== 'publish') this.#settle(entry, { kind: 'filtered' });

@@ -14,14 +14,14 @@ export function settlementOf(route: RouteName, taken: Taken = NOTHING, parkedBef
   const parked: Parked[] = [];
   let dead = 0;
   let filtered = taken.filtered;
-  for (const { stream, cursor, destination, key, effect } of [...taken.entries, ...parkedBefore]) {
+  for (const { stream, cursor, destination, key, replay, effect } of [...taken.entries, ...parkedBefore]) {
     if (effect === undefined || effect === 'dropped') continue;
     if (effect.kind === 'delivered') {
       receipts.push({ stream, cursor, receipt: effect.receipt, deliveredAt: effect.at });
     } else if (effect.kind === 'filtered') {
       filtered += 1;
     } else {
-      parked.push({ stream, cursor, destination, key, ...effect.verdict, parkedAt: effect.at });
+      parked.push({ stream, cursor, destination, key, ...effect.verdict, parkedAt: effect.at, replay });
       if (effect.verdict.state === 'dead') dead += 1;
     }
   }

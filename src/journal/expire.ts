@@ -120,6 +120,7 @@ export class Expiry {
         'unavailable',
         'the journal was full',
         now,
+        0,
       ]),
     );
     return rows.length;

@@ -3,6 +3,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { failpoint } from '../failpoint.ts';
 import { Appender } from './append.ts';
+import { DeadLetters } from './dead-letters.ts';
 import { Expiry } from './expire.ts';
 import { FULL, resultCode } from './failure.ts';
 import { Finder } from './finder.ts';
@@ -31,6 +32,7 @@ export class JournalFile {
   readonly #reserve: Reserve;
   readonly #streams: Streams;
   readonly #records: Records;
+  readonly #parked: ParkedTable;
   readonly #appender: Appender;
   readonly #handlers: Handlers;
   readonly #changes: ChangeHandlers;
@@ -38,7 +40,7 @@ export class JournalFile {
   readonly #freePages;
   readonly #pageSize: number;
 
-  constructor(db: DatabaseSync, { path, maxBytes }: { readonly path: string; readonly maxBytes: number }) {
+  constructor(db: DatabaseSync, { path, maxBytes, maxDeadLetters }: Calls['open']['argument']) {
     this.#db = db;
     this.#files = new OpenFiles(path);
     this.#reserve = new Reserve(path, maxBytes);
@@ -50,19 +52,22 @@ export class JournalFile {
     const passedOver = new PassedOver(db);
     const routes = new Routes(db, { streams, records, passedOver });
     const parked = new ParkedTable(db, { streams, routes, records, passedOver });
+    const deadLetters = new DeadLetters(db, { parked, most: maxDeadLetters ?? Number.POSITIVE_INFINITY });
     const settler = new Settler(db, { streams, routes, parked });
     const appender = new Appender({ streams, records });
     const expiry = new Expiry(db, { streams, routes, parked, settler, records, passedOver });
     const removed = new RemovedRoutes(db, { parked, settler, passedOver });
-    const holders = new Holders(db, { streams, routes, parked, records });
+    const holders = new Holders(db, { streams, routes, deadLetters, records });
     const room = { isOver: () => this.usage().bytes > maxBytes, isScarce: () => this.#isScarce() };
-    const retention = new Retention(db, { streams, routes, records, parked, removed, holders, passedOver, room });
+    const tables = { streams, routes, records, parked, deadLetters, removed, holders, passedOver, room };
+    const retention = new Retention(db, tables);
     const reader = new Reader(db, streams);
     const finder = new Finder(db, streams);
     const trails = new Trails(db, { streams, routes, passedOver });
     const register = new Register(db, streams);
     this.#streams = streams;
     this.#records = records;
+    this.#parked = parked;
     this.#appender = appender;
     this.#changes = {
       append: (argument) => appender.append(argument),
@@ -119,7 +124,8 @@ export class JournalFile {
   usage(): Usage {
     const bytes =
       Number(this.#pages.get()?.page_count) * this.#pageSize - this.#freeBytes() + this.#files.check().walBytes;
-    return { records: this.#records.count, bytes, disk: this.#reserve.whole ? 'ok' : 'reserve-used' };
+    const disk = this.#reserve.whole ? 'ok' : 'reserve-used';
+    return { records: this.#records.count, bytes, disk, deadLetters: this.#parked.dead.total };
   }
 
   #freeBytes(): number {
@@ -175,6 +181,7 @@ export class JournalFile {
       // SQLite may have rolled back by itself.
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       this.#records.count = count;
+      this.#parked.dead.recount();
       return undefined;
     }
   }

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { type Cursor, compareCursors } from '../envelope/position.ts';
-import type { ParkedTable } from './parked.ts';
+import type { DeadLetters } from './dead-letters.ts';
 import type { Holder, TrimResult } from './protocol.ts';
 import { cursorOf, type Records } from './records.ts';
 import type { HoldingRoute, Routes } from './routes.ts';
@@ -11,17 +11,14 @@ interface Tables {
   readonly streams: Streams;
   readonly routes: Routes;
   readonly records: Records;
-  readonly parked: ParkedTable;
+  readonly deadLetters: DeadLetters;
 }
 
 /** Something that holds the journal's oldest records: a route's cursor, its parked messages, or the dead letters. */
 interface Hold {
   readonly appendedAt: number;
-  readonly find: () => Pick<TrimResult, 'steps' | 'deadLetters' | 'holders'>;
+  readonly find: () => Pick<TrimResult, 'steps' | 'dropped' | 'holders'>;
 }
-
-/** Dead letters that one step deletes. */
-const STEP = 250;
 
 /**
  * When the journal is full and nothing lies behind all cursors: who holds the oldest record, and what must be let go of
@@ -37,7 +34,6 @@ export class Holders {
   readonly #nthParked;
   readonly #counts;
   readonly #oldestDead;
-  readonly #dead;
 
   constructor(db: DatabaseSync, tables: Tables) {
     this.#tables = tables;
@@ -58,7 +54,6 @@ export class Holders {
       "SELECT (SELECT count(*) FROM parked WHERE state = 'dead') AS dead, (SELECT count(*) FROM parked) AS total",
     );
     this.#oldestDead = db.prepare(`SELECT r.appended_at ${joined} WHERE p.state = 'dead' ORDER BY p.id LIMIT 1`);
-    this.#dead = db.prepare(`SELECT id, route FROM parked WHERE state = 'dead' ORDER BY id LIMIT ${STEP}`);
   }
 
   /** `tenth`: about how many records must go. */
@@ -73,7 +68,7 @@ export class Holders {
       ...(pending >= tenth || byCursors.length === 0 ? byParked : []),
       ...(dead >= tenth ? byDeadLetters : []),
     ].sort((a, b) => a.appendedAt - b.appendedAt);
-    return { floors: [], steps: 0, deadLetters: 0, holders: [], ...oldest?.find() };
+    return { floors: [], ...(oldest?.find() ?? nothingBut([])) };
   }
 
   #byCursors(stream: Stream, routes: readonly HoldingRoute[], tenth: number): Hold[] {
@@ -125,16 +120,15 @@ export class Holders {
     const row = this.#oldestDead.get();
     if (!row) return [];
     const find = () => {
-      const rows = this.#dead.all();
-      for (const { id, route } of rows) this.#tables.parked.remove(Number(route), Number(id), 'dropped');
-      return { steps: rows.length, deadLetters: rows.length, holders: [] };
+      const full = this.#tables.deadLetters.dropOldest();
+      return { steps: full, dropped: { full, beyondLimit: 0 }, holders: [] };
     };
     return [{ appendedAt: Number(row.appended_at), find }];
   }
 }
 
 function nothingBut(holders: readonly Holder[]) {
-  return { steps: 0, deadLetters: 0, holders };
+  return { steps: 0, dropped: { full: 0, beyondLimit: 0 }, holders };
 }
 
 function lowest([first, ...others]: [Cursor, ...Cursor[]]): Cursor {

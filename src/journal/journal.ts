@@ -191,12 +191,12 @@ export class SqliteJournal implements Journal {
 
   async stats(): Promise<JournalStats> {
     const { oldestAppendedAt, gaps } = await this.#ask('stats', undefined);
-    const { records, bytes, disk } = this.#usage;
-    const { maxBytes: quotaBytes } = this.#settings;
+    const { maxBytes: quotaBytes, maxDeadLetters = Number.POSITIVE_INFINITY } = this.#settings;
+    const { bytes } = this.#usage;
     const { count: commits } = this.#commits;
     const hoursToQuota = this.#growth.hoursUntil(quotaBytes, { at: performance.now(), bytes });
     const duplicates = this.#duplicates;
-    return { records, bytes, quotaBytes, oldestAppendedAt, gaps, commits, duplicates, hoursToQuota, disk };
+    return { ...this.#usage, maxDeadLetters, quotaBytes, oldestAppendedAt, gaps, commits, duplicates, hoursToQuota };
   }
 
   /** What was submitted is committed; appends that are held back are rejected. */
@@ -259,8 +259,9 @@ function settleArgument(settlement: Settlement): SettleArgument {
     receipts: receipts.map(({ stream, cursor: { epoch, position }, deliveredAt, receipt }) => {
       return [stream, epoch, position, deliveredAt, JSON.stringify(receipt)];
     }),
-    parked: parked.map(({ stream, cursor: { epoch, position }, destination, key, state, reason, detail, parkedAt }) => {
-      return [stream, epoch, position, destination, key, state, reason, detail, parkedAt];
+    parked: parked.map(({ stream, cursor: { epoch, position }, ...row }) => {
+      const { destination, key, state, reason, detail, parkedAt, replay } = row;
+      return [stream, epoch, position, destination, key, state, reason, detail, parkedAt, replay];
     }),
   };
 }

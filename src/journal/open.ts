@@ -77,14 +77,15 @@ export async function openStopped(
 type Opened = Extract<Calls['open']['result'], { kind: 'open' }>;
 
 async function whenUnlocked(
-  { path, sync, maxBytes, log }: OpenOptions,
+  { path, sync, maxBytes, maxDeadLetters, log }: OpenOptions,
   link: WorkerLink,
   note: OwnerNote,
   signal: AbortSignal | undefined,
 ): Promise<Opened> {
   for (let tries = 0; ; tries += 1) {
     signal?.throwIfAborted();
-    const result = await link.call('open', { path, sync, maxBytes });
+    const limits = { maxBytes, ...(maxDeadLetters !== undefined && { maxDeadLetters }) };
+    const result = await link.call('open', { path, sync, ...limits });
     if (result.kind === 'open') return result;
     if (tries === 0) {
       const owner = note.read() ?? 'another process';

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Position, StreamName } from '../envelope/position.ts';
+import { DeadCounts } from './dead-counts.ts';
 import { packPage, type StoredRow } from './packed-records.ts';
 import type { PassedOver } from './passed-over.ts';
 import type { Calls, ParkedRows, SettleArgument } from './protocol.ts';
@@ -16,6 +17,7 @@ const PAGE_BYTES = 8 * 1024 * 1024;
 
 /** The table of messages that their route's cursor has passed and that were not delivered. */
 export class ParkedTable {
+  readonly dead: DeadCounts;
   readonly #streams: Streams;
   readonly #routes: Routes;
   readonly #records: Records;
@@ -35,13 +37,14 @@ export class ParkedTable {
     db: DatabaseSync,
     tables: { streams: Streams; routes: Routes; records: Records; passedOver: PassedOver },
   ) {
+    this.dead = new DeadCounts(db);
     this.#streams = tables.streams;
     this.#routes = tables.routes;
     this.#records = tables.records;
     this.#passedOver = tables.passedOver;
     this.#insert = db.prepare(
-      `INSERT INTO parked (route, stream, epoch, position, destination, key, state, reason, detail, parked_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO parked (route, stream, epoch, position, destination, key, state, reason, detail, parked_at, replay)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#delete = db.prepare('DELETE FROM parked WHERE id = ? AND route = ? RETURNING stream, epoch, position, state');
     this.#others = db.prepare('SELECT 1 FROM parked WHERE stream = ? AND epoch = ? AND position = ? LIMIT 1');
@@ -68,7 +71,10 @@ export class ParkedTable {
   }
 
   add(route: number, rows: SettleArgument['parked']): void {
-    for (const [stream, ...rest] of rows) this.#insert.run(route, this.#streams.need(stream).id, ...rest);
+    for (const [stream, ...rest] of rows) {
+      this.#insert.run(route, this.#streams.need(stream).id, ...rest);
+      if (rest[4] === 'dead') this.dead.add(route, 1);
+    }
   }
 
   /**
@@ -79,6 +85,7 @@ export class ParkedTable {
   remove(route: number, id: number, lost?: PassedOverReason['reason']): ParkedState | undefined {
     const row = this.#delete.get(id, route);
     if (!row) return undefined;
+    if (row.state === 'dead') this.dead.add(route, -1);
     const place = placeOf(row);
     if (this.#trimmedBehind(place) && !this.refersTo(place)) this.#records.delete(place);
     else if (lost) this.#passedOver.add(route, rangeOf(row), { reason: lost, at: Date.now() });
@@ -170,5 +177,6 @@ function parkedOf(row: Row, stream: string): Omit<ParkedMessage, 'record'> {
     reason: row.reason as ParkedMessage['reason'],
     detail: String(row.detail),
     parkedAt: Number(row.parked_at),
+    replay: Number(row.replay),
   };
 }

@@ -131,6 +131,9 @@ export interface JournalStats {
    * room again.
    */
   readonly disk: 'ok' | 'reserve-used';
+  /** Of all routes together, also of removed ones; Infinity where there is no limit. */
+  readonly deadLetters: number;
+  readonly maxDeadLetters: number;
 }
 
 export interface JournalOptions {
@@ -138,5 +141,7 @@ export interface JournalOptions {
   /** Milliseconds that delivered records are kept for a replay. */
   readonly retainMs: number;
   readonly maxBytes: number;
+  /** Beyond it the oldest of the route that has the most are let go; unlimited unless given. */
+  readonly maxDeadLetters?: number;
   readonly sync: 'full' | 'normal';
 }

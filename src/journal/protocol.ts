@@ -12,13 +12,15 @@ export interface AppendResult {
   readonly hidden: boolean;
 }
 
+type ParkedFields = readonly [StreamName, number, string, string, string, string, string, string, number, number];
+
 /** A settlement with its receipts and parked messages as rows of plain values. */
 export interface SettleArgument {
   readonly route: RouteName;
   readonly cursors: ReadonlyMap<StreamName, Cursor>;
   readonly counters: Partial<Counters>;
   readonly receipts: readonly (readonly [StreamName, number, string, number, string])[];
-  readonly parked: readonly (readonly [StreamName, number, string, string, string, string, string, string, number])[];
+  readonly parked: readonly ParkedFields[];
   readonly unparked: readonly number[];
 }
 
@@ -35,8 +37,8 @@ export interface Holder {
 export interface TrimResult {
   /** Rows that were deleted or passed over; 0 when there is nothing to be done. */
   readonly steps: number;
-  /** Dead letters that had to go. */
-  readonly deadLetters: number;
+  /** Dead letters that had to go: for the journal was full, or there were more than `maxDeadLetters`. */
+  readonly dropped: { readonly full: number; readonly beyondLimit: number };
   readonly floors: readonly { readonly stream: StreamName; readonly floor: ResourceVersion | undefined }[];
   /** Only when the journal is over its quota, and nothing could be deleted. */
   readonly holders: readonly Holder[];
@@ -91,6 +93,7 @@ export interface Usage {
   readonly bytes: number;
   /** `reserve-used`: the disk is or was full, and what is kept for that is not whole again. */
   readonly disk: 'ok' | 'reserve-used';
+  readonly deadLetters: number;
 }
 
 export type ChangeReply =
@@ -114,7 +117,12 @@ export interface Limit {
 /** What is asked of the worker. All but `commit` leaves the file as it is. */
 export interface Calls {
   open: {
-    argument: { readonly path: string; readonly sync: 'full' | 'normal'; readonly maxBytes: number };
+    argument: {
+      readonly path: string;
+      readonly sync: 'full' | 'normal';
+      readonly maxBytes: number;
+      readonly maxDeadLetters?: number;
+    };
     result:
       | { readonly kind: 'busy' }
       | {

@@ -81,6 +81,10 @@ export interface RouteState {
   readonly counters: Counters;
   /** Parked messages that are still to be delivered, counted from the table. */
   readonly pending: number;
+  /** Dead letters that are there now; `counters.dead` counts all that there ever were. */
+  readonly deadLetters: number;
+  /** Dead letters that were let go: by a command, or because there were too many or the journal was full. */
+  readonly dropped: { readonly byCommand: number; readonly byLimit: number };
   /** Records that can be read and that the cursor has not passed yet. */
   readonly lag: number;
   /** When the first of those was appended, in milliseconds since 1970. */
@@ -103,6 +107,8 @@ export interface Parked {
   readonly detail: string;
   /** Milliseconds since 1970. */
   readonly parkedAt: number;
+  /** The number of the replay under which it is sent; 0 when it is none. */
+  readonly replay: number;
 }
 
 export interface ParkedMessage extends Parked {

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { type Cursor, compareCursors, parseResourceVersion, type ResourceVersion } from '../envelope/position.ts';
 import { failpoint } from '../failpoint.ts';
+import type { DeadLetters } from './dead-letters.ts';
 import type { Holders } from './holders.ts';
 import type { ParkedTable } from './parked.ts';
 import type { PassedOver } from './passed-over.ts';
@@ -19,6 +20,7 @@ interface Tables {
   readonly routes: Routes;
   readonly records: Records;
   readonly parked: ParkedTable;
+  readonly deadLetters: DeadLetters;
   readonly removed: RemovedRoutes;
   readonly holders: Holders;
   readonly passedOver: PassedOver;
@@ -52,9 +54,11 @@ export class Retention {
   }
 
   step({ before, now }: Changes['trim']['argument']): TrimResult {
-    const { removed, holders, records, room } = this.#tables;
+    const { removed, deadLetters, holders, records, room } = this.#tables;
     const forgotten = removed.forget(now);
     if (forgotten > 0) return done(forgotten);
+    const beyondLimit = deadLetters.dropBeyondLimit();
+    if (beyondLimit > 0) return done(beyondLimit, beyondLimit);
     const over = room.isOver();
     const upTo = over || room.isScarce() ? Number.POSITIVE_INFINITY : before;
     const stream = this.#oldest(upTo);
@@ -105,8 +109,8 @@ export class Retention {
   }
 }
 
-function done(steps: number): TrimResult {
-  return { steps, deadLetters: 0, floors: [], holders: [] };
+function done(steps: number, beyondLimit = 0): TrimResult {
+  return { steps, dropped: { full: 0, beyondLimit }, floors: [], holders: [] };
 }
 
 /** What raises the floor: a revision of the history that the API server still goes on with. */

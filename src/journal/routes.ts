@@ -37,6 +37,7 @@ export class Routes {
   readonly #reopen;
   readonly #close;
   readonly #pending;
+  readonly #dead;
   readonly #cursors;
   readonly #cursor;
   readonly #move;
@@ -55,6 +56,7 @@ export class Routes {
     this.#reopen = db.prepare('UPDATE routes SET closed_at = NULL WHERE id = ?');
     this.#close = db.prepare('UPDATE routes SET closed_at = ? WHERE id = ? AND closed_at IS NULL');
     this.#pending = db.prepare("SELECT count(*) AS count FROM parked WHERE route = ? AND state <> 'dead'");
+    this.#dead = db.prepare("SELECT count(*) AS count FROM parked WHERE route = ? AND state = 'dead'");
     this.#cursors = db.prepare('SELECT stream, epoch, position FROM cursors WHERE route = ?');
     this.#cursor = db.prepare('SELECT epoch, position FROM cursors WHERE route = ? AND stream = ?');
     this.#move = db.prepare(
@@ -177,6 +179,8 @@ export class Routes {
       cursors,
       counters: { read, delivered, filtered, limited, dead, expired },
       pending: Number(this.#pending.get(id)?.count),
+      deadLetters: Number(this.#dead.get(id)?.count),
+      dropped: { byCommand: Number(row.dropped_by_command), byLimit: Number(row.dropped_by_limit) },
       lag,
       waitingSince: lag > 0 ? this.#waitingSince(id) : undefined,
       replays,

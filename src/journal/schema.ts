@@ -7,7 +7,7 @@ import { diskBytes } from './reserve.ts';
 
 /** `kfan`, in the header of the file: what has another one is somebody else's database. */
 const APPLICATION_ID = 0x6b66616e;
-const VERSION = 2;
+const VERSION = 3;
 /** Before it, resetting the WAL could corrupt the file: https://sqlite.org/releaselog/3_51_3.html */
 const OLDEST_SQLITE = '3.51.3';
 
@@ -55,6 +55,8 @@ const TABLES = `
     dead INTEGER NOT NULL DEFAULT 0,
     expired INTEGER NOT NULL DEFAULT 0,
     replays INTEGER NOT NULL DEFAULT 0,
+    dropped_by_command INTEGER NOT NULL DEFAULT 0,
+    dropped_by_limit INTEGER NOT NULL DEFAULT 0,
     closed_at INTEGER
   ) STRICT;
 
@@ -101,13 +103,15 @@ const TABLES = `
     state TEXT NOT NULL,
     reason TEXT NOT NULL,
     detail TEXT NOT NULL,
-    parked_at INTEGER NOT NULL
+    parked_at INTEGER NOT NULL,
+    replay INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE INDEX parked_place ON parked (stream, epoch, position, route);
   CREATE INDEX parked_pending ON parked (route, id) WHERE state <> 'dead';
   CREATE INDEX parked_destination ON parked (route, destination, id) WHERE state <> 'dead';
   CREATE INDEX parked_lane ON parked (route, destination, key, id, state) WHERE state <> 'dead';
-  CREATE INDEX parked_dead ON parked (route, id) WHERE state = 'dead';
+  CREATE INDEX parked_dead ON parked (id) WHERE state = 'dead';
+  CREATE INDEX parked_dead_route ON parked (route, id) WHERE state = 'dead';
 
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${VERSION};`;

@@ -94,5 +94,6 @@ function parkedOf(row: Row): RouteTrail['parked'][number] {
     reason: row.reason as ParkedMessage['reason'],
     detail: String(row.detail),
     parkedAt: Number(row.parked_at),
+    replay: Number(row.replay),
   };
 }

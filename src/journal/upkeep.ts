@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { type Cursor, compareCursors, type ResourceVersion, type StreamName } from '../envelope/position.ts';
 import type { Commits } from './commits.ts';
+import { DeadLetterNews } from './dead-letter-news.ts';
 import type { Holder, TrimResult, Usage } from './protocol.ts';
 import type { RouteName } from './record.ts';
 
@@ -9,6 +10,7 @@ type QuotaListener = (stream: StreamName, upTo: Cursor) => void;
 interface UpkeepOptions {
   readonly retainMs: number;
   readonly maxBytes: number;
+  readonly maxDeadLetters?: number;
   readonly log: Logger;
   readonly commits: Commits;
   /** Retention has raised a stream's floor. */
@@ -25,6 +27,8 @@ const FULL_MS = 200;
  */
 export class Upkeep {
   readonly #options: UpkeepOptions;
+  readonly #maxDeadLetters: number;
+  readonly #news: DeadLetterNews;
   readonly #listeners = new Map<RouteName, QuotaListener>();
   /** What routes have been asked to let go of and have not yet. */
   readonly #asked = new Map<string, Cursor>();
@@ -40,6 +44,8 @@ export class Upkeep {
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
+    this.#maxDeadLetters = options.maxDeadLetters ?? Number.POSITIVE_INFINITY;
+    this.#news = new DeadLetterNews(options.log, this.#maxDeadLetters);
     this.#runIn(RETENTION_MS);
   }
 
@@ -57,10 +63,11 @@ export class Upkeep {
     if (this.#over) this.#start();
   }
 
-  committed({ bytes, disk }: Usage): void {
+  committed({ bytes, disk, deadLetters }: Usage): void {
     this.#say(disk);
+    this.#news.count(deadLetters);
     this.#over = bytes > this.#options.maxBytes || disk !== 'ok';
-    if (this.#over && !this.#resting) this.#start();
+    if ((this.#over && !this.#resting) || deadLetters > this.#maxDeadLetters) this.#start();
   }
 
   #say(disk: Usage['disk']): void {
@@ -74,6 +81,7 @@ export class Upkeep {
 
   end(): void {
     this.#ended = true;
+    this.#news.tell();
     clearTimeout(this.#timer);
   }
 
@@ -93,16 +101,14 @@ export class Upkeep {
   }
 
   async #run(): Promise<void> {
-    const { commits, retainMs, onFloor, log } = this.#options;
-    let deadLetters = 0;
+    const { commits, retainMs, onFloor } = this.#options;
     let result: TrimResult;
     do {
       const now = Date.now();
       result = await commits.submit('trim', { before: now - retainMs, now });
       for (const { stream, floor } of result.floors) onFloor(stream, floor);
-      deadLetters += result.deadLetters;
+      this.#news.dropped(result.dropped);
     } while (result.steps > 0);
-    if (deadLetters > 0) log.error({ deadLetters }, 'the journal is full: its oldest dead letters were deleted');
     this.#heldBy(result.holders);
     this.#running = false;
     this.#resting = this.#over;

@@ -50,9 +50,11 @@ export async function metricsText(observed: Observed): Promise<string> {
   gauge('lag_records', "Records between the route's cursor and the newest one.", ({ lag }) => lag);
   gauge('up', '1 while the route is connected to its broker.', ({ up }) => Number(up));
   gauge('held', 'Destinations and keys of the route whose messages are parked.', ({ parked }) => parked.length);
+  gauge('dead_letters', 'Dead letters of the route that are there now.', ({ deadLetters }) => deadLetters);
   const lagSeconds = ({ waitingSince }: Observed['routes'][number]) => secondsSince(waitingSince, observed.now);
   gauge('lag_seconds', 'Age of the first record that the cursor has not passed.', lagSeconds);
   held(observed.routes, registers);
+  dropped(observed.routes, registers);
 
   const streams = (name: string, help: string, value: (stream: Observed['streams'][number]) => number) => {
     const made = new Counter({ name: `kube_fanout_stream_${name}_total`, help, ...perStream });
@@ -76,12 +78,16 @@ export async function metricsText(observed: Observed): Promise<string> {
     records: observed.journal.records,
     bytes: observed.journal.bytes,
     quota_bytes: observed.journal.quotaBytes,
+    dead_letters: observed.journal.deadLetters,
+    max_dead_letters: observed.journal.maxDeadLetters,
     reserve_used: Number(observed.journal.disk === 'reserve-used'),
   };
   for (const [name, value] of Object.entries(journal)) {
-    new Gauge({ name: `kube_fanout_journal_${name}`, help: `The journal: ${name.replace('_', ' ')}.`, registers }).set(
-      value,
-    );
+    new Gauge({
+      name: `kube_fanout_journal_${name}`,
+      help: `The journal: ${name.replaceAll('_', ' ')}.`,
+      registers,
+    }).set(value);
   }
   const age = 'kube_fanout_journal_oldest_record_age_seconds';
   const oldest = new Gauge({ name: age, help: 'Age of the oldest record in the journal.', registers });
@@ -102,6 +108,16 @@ function held(routes: Observed['routes'], registers: Registry[]): void {
     for (const reason of [...REASONS.held, ...REASONS.retry]) {
       made.set({ route, reason }, parked.filter((one) => one === reason).length);
     }
+  }
+}
+
+function dropped(routes: Observed['routes'], registers: Registry[]): void {
+  const help = 'Dead letters that were let go: by a command, or by a limit, of their number or of the journal.';
+  const name = 'kube_fanout_route_dead_letters_dropped_total';
+  const made = new Counter({ name, help, labelNames: ['route', 'by'], registers });
+  for (const { route, dropped } of routes) {
+    made.inc({ route, by: 'command' }, dropped.byCommand);
+    made.inc({ route, by: 'limit' }, dropped.byLimit);
   }
 }
 

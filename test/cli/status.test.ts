@@ -10,7 +10,16 @@ const held = { reason: 'no-such-destination', detail: 'no such topic', since: at
 
 const status: Status = {
   running: true,
-  journal: { records: 1_234, bytes: 5 * 2 ** 20, quotaBytes: 2 ** 31, oldestAt: at(180), gaps: 1, hoursToQuota: 5 },
+  journal: {
+    records: 1_234,
+    bytes: 5 * 2 ** 20,
+    quotaBytes: 2 ** 31,
+    oldestAt: at(180),
+    gaps: 1,
+    hoursToQuota: 5,
+    deadLetters: 3,
+    maxDeadLetters: 100,
+  },
   streams: [
     { stream: 'web', epoch: 1, rv: '41234', up: true, since: at(10), phase: 'watching', lastLineAt: at(0.05) },
     {
@@ -30,6 +39,8 @@ const status: Status = {
       cursors: [{ stream: 'web', epoch: 1, position: '0541234' }],
       counters,
       pending: 10,
+      deadLetters: 3,
+      dropped: { byCommand: 1, byLimit: 2 },
       lag: 500,
       lagSeconds: 240,
       connection: { state: 'down', since: at(4), error: 'refused' },
@@ -63,7 +74,7 @@ test('the status fits on a screen, and says what is wrong and for how long', () 
     '      connection refused\\u{1b}[31m',
     '',
     'ROUTES',
-    '  ✗ all → kafka  1,200 delivered, 500 behind (4 min), 10 parked, 20 filtered, 4 dead',
+    '  ✗ all → kafka  1,200 delivered, 500 behind (4 min), 10 parked, 20 filtered, 3 dead letters, 2 dropped by a limit',
     '      at web 1:0541234',
     '      not connected for 4 min: refused',
     ...[0, 1, 2].map((i) => `      held for 30 min: topic-${i}: no-such-destination (no such topic)`),
@@ -76,9 +87,19 @@ test('the status fits on a screen, and says what is wrong and for how long', () 
 });
 
 test('a stopped journal that has nothing is told in words too', () => {
-  const journal = { records: 0, bytes: 4_096, gaps: 0, hoursToQuota: 'not-growing', disk: 'reserve-used' } as const;
+  const dead = { deadLetters: 80, maxDeadLetters: 100 };
+  const journal = {
+    ...dead,
+    records: 0,
+    bytes: 4_096,
+    gaps: 0,
+    hoursToQuota: 'not-growing',
+    disk: 'reserve-used',
+  } as const;
   const text = statusText({ running: false, journal, streams: [], routes: [], gaps: [] }, NOW);
   expect(text).toContain('does not run');
-  expect(text).toContain('not growing, the disk is full, and the reserve for that in use');
+  expect(text).toContain(
+    'not growing, 80 dead letters, and room for 100, the disk is full, and the reserve for that in use',
+  );
   expect(text.match(/none yet/g)).toHaveLength(2);
 });

@@ -60,7 +60,13 @@ metrics: { port: 9090 }`;
     expect(loaded).toMatchObject({
       config: {
         source: { namespaces: [], fieldSelector: undefined, startFrom: 'oldest', cluster: { kind: 'ambient' } },
-        journal: { path: 'kube-fanout.db', retainMs: 24 * 3_600_000, maxBytes: 2 * 1024 ** 3, sync: 'full' },
+        journal: {
+          path: 'kube-fanout.db',
+          retainMs: 24 * 3_600_000,
+          maxBytes: 2 * 1024 ** 3,
+          maxDeadLetters: 100_000,
+          sync: 'full',
+        },
         routes: [
           { when: undefined, key: undefined, gaps: true, maxAgeMs: undefined, atQuota: 'expire', startFrom: 'now' },
         ],

@@ -134,6 +134,8 @@ export class ModelJournal {
       cursors: new Map(cursors),
       counters: { ...counters },
       pending: parked.filter(({ state }) => state !== 'dead').length,
+      deadLetters: parked.filter(({ state }) => state === 'dead').length,
+      dropped: { byCommand: 0, byLimit: 0 },
       lag,
       waitingSince: undefined,
       replays: 0,
@@ -194,7 +196,13 @@ export class ModelJournal {
     const id = this.#nextId++;
     const record = { ...recordAt(1_000_000 + id, 'gap', 'x'), kind: 'gap' as const, stream: ROUTE_GAPS, epoch: id };
     this.#records.push({ ...record, position: gapPositionOf(undefined) });
-    const why = { state: 'retry', reason: 'unavailable', detail: 'the journal was full', parkedAt: 0 } as const;
+    const why = {
+      state: 'retry',
+      reason: 'unavailable',
+      detail: 'the journal was full',
+      parkedAt: 0,
+      replay: 0,
+    } as const;
     const cursor = { epoch: id, position: gapPositionOf(undefined) };
     row.parked.push({ ...why, stream: ROUTE_GAPS, cursor, destination: '', key: 'gap', id });
     row.counters.read += 1;

@@ -92,7 +92,13 @@ export class NaiveJournal {
     const gap = { ...recordAt(1_000_000 + this.#nextId, 'gap', 'x'), stream: '_gaps' as StreamName };
     this.#gaps.push(gap);
     const { stream, epoch, position } = gap;
-    const why = { state: 'retry', reason: 'unavailable', detail: 'the journal was full', parkedAt: 0 } as const;
+    const why = {
+      state: 'retry',
+      reason: 'unavailable',
+      detail: 'the journal was full',
+      parkedAt: 0,
+      replay: 0,
+    } as const;
     const place = { stream, cursor: { epoch, position }, destination: '', key: 'gap' };
     this.parked.push({ ...why, ...place, id: this.#nextId++ });
     return 1;

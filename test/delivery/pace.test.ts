@@ -16,7 +16,7 @@ const capabilities: Capabilities = {
 };
 
 const entryAt = (i: number): Entry =>
-  entryOf(recordAt(i, `k${i}`, 'x'), { destination: 'x', key: `k${i}` }, { route: 'r' as RouteName, replays: 0 });
+  entryOf(recordAt(i, `k${i}`, 'x'), { destination: 'x', key: `k${i}` }, { route: 'r' as RouteName, replay: 0 });
 
 /** Sends `count` over a link that carries so many before a publish's deadline; gives how often each went, on average. */
 function sendOver(link: number, count: number): number {

@@ -97,7 +97,7 @@ test('when SQLite finds its file damaged, the journal says what to do, and takes
   await appendLive(before, 1, 200, 1_000);
   await before[Symbol.asyncDispose]();
   const file = await readFile(place.path);
-  for (let page = 20; page < 60; page += 1) file.fill(0x5a, page * 4_096, page * 4_096 + 64);
+  for (let page = 30; page < 60; page += 1) file.fill(0x5a, page * 4_096, page * 4_096 + 64);
   await writeFile(place.path, file);
   await using after = await open(place);
   await expect(readAll(after)).rejects.toThrow('the file is damaged: move it away together with its -wal');

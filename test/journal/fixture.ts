@@ -137,6 +137,7 @@ export function parkedAt(record: JournalRecord, options: Partial<Parked> = {}): 
     reason: 'no-such-destination',
     detail: 'no such topic',
     parkedAt: 0,
+    replay: 0,
     ...options,
   };
 }

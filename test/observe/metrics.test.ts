@@ -7,7 +7,17 @@ import { processMetrics } from '../../src/observe/process.ts';
 
 const NOW = 1_000_000;
 const counters = { read: 0, delivered: 0, filtered: 0, limited: 0, dead: 0, expired: 0 };
-const route = { cursors: new Map(), counters, pending: 0, lag: 0, waitingSince: undefined, replays: 0, up: true };
+const dead = { deadLetters: 7, dropped: { byCommand: 2, byLimit: 3 } };
+const route = {
+  cursors: new Map(),
+  counters,
+  pending: 0,
+  lag: 0,
+  waitingSince: undefined,
+  replays: 0,
+  up: true,
+  ...dead,
+};
 
 function observed(parked: readonly string[], more: Partial<Observed['journal']> = {}): Observed {
   const journal = {
@@ -19,6 +29,8 @@ function observed(parked: readonly string[], more: Partial<Observed['journal']> 
     commits: 0,
     duplicates: 0,
     disk: 'ok' as const,
+    deadLetters: 8,
+    maxDeadLetters: 10,
   };
   return {
     routes: [{ ...route, route: 'r' as RouteName, parked }],
@@ -56,4 +68,13 @@ test('what the operations page names of the process is in the metrics, and no na
   const types = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name);
   expect(named.filter((name) => !types.includes(name))).toEqual([]);
   expect(types.length).toBe(new Set(types).size);
+});
+
+test('dead letters are counted as they are now, beside their limit, and what was let go of by who has done it', async () => {
+  const text = await metricsText(observed([]));
+  expect(text).toContain('kube_fanout_route_dead_letters{route="r"} 7');
+  expect(text).toContain('kube_fanout_route_dead_letters_dropped_total{route="r",by="command"} 2');
+  expect(text).toContain('kube_fanout_route_dead_letters_dropped_total{route="r",by="limit"} 3');
+  expect(text).toContain('kube_fanout_journal_dead_letters 8');
+  expect(text).toContain('kube_fanout_journal_max_dead_letters 10');
 });
