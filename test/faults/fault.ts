@@ -16,6 +16,8 @@ export interface Fault {
   readonly scene?: SceneSpec;
   /** Why it cannot be shown on this machine, in words; undefined when it can. */
   unavailable?(): Promise<string | undefined>;
+  /** It compares times, so nothing else may run beside it. */
+  readonly alone?: true;
   /** Breaks and mends, while Events are written; everything must be whole again when it settles. */
   inject(scene: Scene): Promise<void>;
   /** What must hold beyond the promises: gives all that does not, in words. It may leave notes for the table. */

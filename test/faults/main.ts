@@ -8,61 +8,21 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { FAULTS } from './families/all.ts';
-import type { Fault } from './fault.ts';
-import { broken } from './promises.ts';
-import { Random } from './random.ts';
-import { Scene } from './scene.ts';
-import { markdownOf, type Row, rowsOf, textOf } from './table.ts';
-import { World } from './world.ts';
+import { showAll } from './lanes.ts';
+import type { Verdict } from './show.ts';
+import { markdownOf, textOf } from './table.ts';
+import { buildDaemon } from './world.ts';
 
 const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    lanes: { type: 'string', default: '1' },
     list: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
 });
-
-interface Verdict {
-  readonly fault: string;
-  readonly rows: readonly Row[];
-  /** Promises that did not hold, or why nothing could be shown. */
-  readonly broken: readonly string[];
-  /** It came to its end, and was judged. */
-  readonly shown: boolean;
-  readonly unavailable: string | undefined;
-}
-
-/** Its own seed, so that a fault repeats alone as it was among the others. */
-async function show(world: World, fault: Fault, seed: number): Promise<Verdict> {
-  const unavailable = await fault.unavailable?.();
-  if (unavailable !== undefined) return { fault: fault.name, rows: [], broken: [], shown: false, unavailable };
-  let log = '';
-  try {
-    await using scene = await Scene.open(world, fault, { random: new Random(seed), quick: options.quick });
-    try {
-      scene.write();
-      await fault.inject(scene);
-      await scene.settle();
-      const history = await scene.history();
-      const found = [...broken(history), ...((await fault.judge?.(scene, history)) ?? [])];
-      if (found.length > 0) log = (await scene.log()).slice(-3_000);
-      const rows = rowsOf(fault.name, history, scene.notes);
-      return { fault: fault.name, rows, broken: found, shown: true, unavailable: undefined };
-    } catch (error) {
-      log = (await scene.log()).slice(-3_000);
-      throw error;
-    }
-  } catch (error) {
-    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    const why = [`it could not be shown: ${what}`];
-    return { fault: fault.name, rows: [], broken: why, shown: false, unavailable: undefined };
-  } finally {
-    if (log !== '') process.stdout.write(`the end of the daemon's log:\n${log}\n`);
-  }
-}
 
 async function main(): Promise<number> {
   const faults = FAULTS.filter(
@@ -72,24 +32,20 @@ async function main(): Promise<number> {
     for (const { name } of faults) process.stdout.write(`${name}\n`);
     return 0;
   }
-  const seed = Number(options.seed);
-  process.stdout.write(`${faults.length} faults, seed ${seed}${options.quick ? ', quick' : ''}\n`);
-  const verdicts: Verdict[] = [];
-  await using world = new World();
-  for (const fault of faults) {
-    const began = Date.now();
-    const first = await show(world, fault, seed);
-    // A stage that did not come about on a busy machine says nothing of the promises; a broken promise is never retried.
-    const retry = !first.shown && first.unavailable === undefined;
-    if (retry) process.stdout.write(`\n${fault.name}, once more: ${first.broken.join('\n')}\n`);
-    const verdict = retry ? await show(world, fault, seed) : first;
-    verdicts.push(verdict);
-    process.stdout.write(`\n${sentenceOf(verdict)} (${Math.round((Date.now() - began) / 1_000)} s)\n`);
-    for (const what of verdict.broken) process.stdout.write(`  ${what}\n`);
-    if (verdict.rows.length > 0) process.stdout.write(`${textOf(verdict.rows)}\n`);
-  }
+  const { quick } = options;
+  const [seed, lanes] = [Number(options.seed), Number(options.lanes)];
+  process.stdout.write(`${faults.length} faults, seed ${seed}${quick ? ', quick' : ''}\n`);
+  await buildDaemon();
+  const verdicts = await showAll(faults, { seed, quick, lanes, tell });
   if (options.write) await write(verdicts, seed);
   return conclude(verdicts, seed);
+}
+
+function tell(verdict: Verdict): void {
+  if (verdict.log !== '') process.stdout.write(`\n${verdict.log}\n`);
+  process.stdout.write(`\n${sentenceOf(verdict)} (${verdict.seconds} s)\n`);
+  for (const what of verdict.broken) process.stdout.write(`  ${what}\n`);
+  if (verdict.rows.length > 0) process.stdout.write(`${textOf(verdict.rows)}\n`);
 }
 
 const PAGE = new URL('../../RELIABILITY.md', import.meta.url);

@@ -18,7 +18,7 @@ import type { Random } from './random.ts';
 import { Scraper } from './scrape.ts';
 import { readStopped, type StoppedJournal } from './stopped-journal.ts';
 import { Volume } from './volume.ts';
-import type { World } from './world.ts';
+import { DAEMON, type World } from './world.ts';
 
 interface Parts {
   readonly fault: Fault;
@@ -92,7 +92,7 @@ export class Scene implements AsyncDisposable {
     const journal = join(volume?.path ?? directory, 'journal.db');
     const spec: DaemonSpec = {
       directory,
-      program: await world.daemon(),
+      program: DAEMON,
       kube: front?.address ?? kube.address,
       source: { startFrom: 'now' },
       brokers: Object.fromEntries([...subscribers].map(([name, { broker }]) => [name, broker])),

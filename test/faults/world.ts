@@ -19,7 +19,6 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export class World implements AsyncDisposable {
   readonly #scope = new AsyncDisposableStack();
   readonly #started = new Set<Promise<unknown>>();
-  #daemon: Promise<DaemonProgram> | undefined;
   #kafkaProxy: Promise<ToxicProxy> | undefined;
 
   readonly kube = this.#once<KubeBackend>(startKube);
@@ -28,12 +27,6 @@ export class World implements AsyncDisposable {
   readonly mqtt = this.#once<MosquittoBackend>(startMosquitto);
   readonly nats = this.#once<NatsBackend>(startNats);
   readonly pubsub = this.#once<PubSubBackend>(startPubSub);
-
-  /** How Node starts the daemon as its image does, built from the sources of now. */
-  daemon(): Promise<DaemonProgram> {
-    this.#daemon ??= build();
-    return this.#daemon;
-  }
 
   /** The way to Kafka that can be broken: Kafka tells its clients to take it, if they came by it. */
   async kafkaProxy(): Promise<ToxicProxy> {
@@ -73,9 +66,15 @@ export class World implements AsyncDisposable {
   }
 }
 
-async function build(): Promise<DaemonProgram> {
+/** From the sources of now. */
+export async function buildDaemon(): Promise<void> {
   await command(join(ROOT, 'node_modules/.bin/tsc'), ['-p', join(ROOT, 'tsconfig.build.json')]);
-  const env = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' };
-  const flags = ['--max-semi-space-size=4', '--external-memory-accounted-in-global-limit', '--heap-growing-percent=30'];
-  return { args: [...flags, join(ROOT, 'dist/src/cli/main.js')], env };
 }
+
+const FLAGS = ['--max-semi-space-size=4', '--external-memory-accounted-in-global-limit', '--heap-growing-percent=30'];
+
+/** How Node starts what `buildDaemon` has built, as its image does. */
+export const DAEMON: DaemonProgram = {
+  args: [...FLAGS, join(ROOT, 'dist/src/cli/main.js')],
+  env: { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' },
+};

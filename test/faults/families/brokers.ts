@@ -120,6 +120,7 @@ export const BROKER_FAULTS: readonly Fault[] = [
   },
   {
     name: 'brokers: one of four away',
+    alone: true,
     brokers: BROKERS,
     scene: { settleMs: 600_000 },
     async inject(scene) {
@@ -135,6 +136,7 @@ export const BROKER_FAULTS: readonly Fault[] = [
   },
   {
     name: 'brokers: one of 50 topics missing',
+    alone: true,
     brokers: ['kafka', 'nats', 'pubsub'],
     scene: { start: splitBrokers({ names: pods, by: 'event.regarding.name', hit: [gone], how: 'gone' }) },
     async inject(scene) {
