@@ -18,6 +18,15 @@ export function* ordinaryEvents(namespace: string, count: number, objects = 50):
   }
 }
 
+/** The same for etcd itself, as the API server would have stored them: that is faster than the API server writes. */
+export function* storedEvents(namespace: string, count: number): Generator<readonly [key: string, value: string]> {
+  const creationTimestamp = new Date().toISOString().replace(/\.\d+Z/, 'Z');
+  for (const event of ordinaryEvents(namespace, count)) {
+    const metadata = { ...event.metadata, uid: crypto.randomUUID(), creationTimestamp };
+    yield [`/registry/events/${namespace}/${event.metadata.name}`, JSON.stringify({ ...event, metadata })];
+  }
+}
+
 /** Reasons that are more than a name to some broker, shell, URL or terminal. */
 const HOSTILE_REASONS = [
   ...['with space', '#', '+', '/', '.', '*', '>', 'a/b', 'a#b', 'a+b', 'a.b', 'a..b', '.a', 'a.', 'a*b', 'a>b', '$SYS'],

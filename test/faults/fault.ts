@@ -43,7 +43,7 @@ interface SceneSpec {
   /** Other ways to start a broker, such as behind a proxy, or to use the shared one; they are the fault's own. */
   readonly start?: Partial<Readonly<Record<BrokerName, (world: World) => Promise<Broker>>>>;
   /** Puts something between the daemon and the API server; whoever writes goes past it. */
-  readonly front?: (kube: KubeAddress) => Promise<Front>;
+  readonly front?: (kube: KubeAddress, world: World) => Promise<Front>;
   /** Which revisions the routes want, where their `when` does not take all. */
   readonly takes?: (revision: TruthRevision) => boolean;
   /** The reason for which a revision must end as a dead letter, or undefined where it must not; none must unless given. */

@@ -84,7 +84,7 @@ export class Scene implements AsyncDisposable {
     }
     const client = scope.use(new KubeClient(kube.address));
     const namespace = await client.createNamespace('fault');
-    const front = scene.front === undefined ? undefined : scope.use(await scene.front(kube.address));
+    const front = scene.front === undefined ? undefined : scope.use(await scene.front(kube.address, world));
     const truth = scope.use(await watchTruth(kube.address, 'now'));
     const port = await freePort();
     const volume =

@@ -15,7 +15,7 @@ import { ordinaryEvents } from '../backends/events.ts';
 import { type KubeBackend, startKube } from '../backends/kube.ts';
 import { KubeClient } from '../backends/kube-client.ts';
 import { EventWriter, type WrittenEvent } from '../backends/load.ts';
-import { startHidingProxy } from './hiding-proxy.ts';
+import { byLine, Tap } from '../main-job/tap.ts';
 import { startOnFile, temporaryFile } from './running-source.ts';
 
 vi.setConfig({ testTimeout: 240_000 });
@@ -54,9 +54,15 @@ describe.skipIf(backend('kube') === null)('an audit, on a real API server', () =
     const stream = await client.createNamespace();
     await using writer = new EventWriter(kube.address);
     await using file = await temporaryFile();
-    await using proxy = await startHidingProxy(kube.address, (line) => line.includes('"reason":"Hidden"'));
-    const { token } = kube.address;
-    const cluster = { server: proxy.server, token: async () => token, describe: 'the proxy' };
+    await using tap = await Tap.open(kube.address);
+    let hidden = 0;
+    tap.meddle = byLine((line) => {
+      if (!line.includes('"reason":"Hidden"')) return [line];
+      hidden += 1;
+      return [];
+    });
+    const { server, token } = tap.address;
+    const cluster = { server: new URL(server), token: async () => token, describe: 'the proxy' };
     const options = { cluster, streams: [stream], limits: LIMITS_OF_A_TEST };
     const seen = await write(writer, stream, EVENTS, 'Seen');
     {
@@ -65,20 +71,20 @@ describe.skipIf(backend('kube') === null)('an audit, on a real API server', () =
       await write(writer, stream, 20, 'Hidden');
       const last = await write(writer, stream, 5, 'Seen');
       await source.until('the last are there', () => source.status.counters.appended === EVENTS + 5);
-      expect(proxy.hidden).toBe(20);
+      expect(hidden).toBe(20);
       // One that has changed is the watch's business again.
       await writer.each(last, (event) => writer.repeat(event));
       await source.until('the changes are there', () => source.status.counters.appended === EVENTS + 10);
       await writer.each(seen.slice(0, 10), (event) => writer.delete(event));
     }
     for (const found of [20, 0]) {
-      const lists = proxy.lists;
+      const pages = tap.pages;
       const began = performance.now();
       await using source = await startOnFile(file.path, options);
       await expect.poll(() => source.status.counters.audits, { timeout: 120_000 }).toBe(1);
       const ms = Math.round(performance.now() - began);
       process.stdout.write(
-        `an audit of ${source.status.lastAudit?.looked} Events: ${proxy.lists - lists} lists in ${ms} ms, found ${found}\n`,
+        `an audit of ${source.status.lastAudit?.looked} Events: ${tap.pages - pages} pages in ${ms} ms, found ${found}\n`,
       );
       expect(source.status.counters).toMatchObject({ found, gaps: 0, pages: 0 });
       await source.until('they are there', async () => (await source.ids()).size === EVENTS + 30);

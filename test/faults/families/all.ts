@@ -1,4 +1,6 @@
 import type { Fault } from '../fault.ts';
+import { API_SERVER } from './api-server.ts';
+import { API_SERVER_ANSWERS } from './api-server-answers.ts';
 import { BACKLOG } from './backlog.ts';
 import { BROKER_FAULTS } from './brokers.ts';
 import { CLOCK } from './clock.ts';
@@ -18,6 +20,8 @@ export const FAULTS: readonly Fault[] = [
   ...DISK,
   ...CLOCK,
   ...VOLUME_LESS,
+  ...API_SERVER,
+  ...API_SERVER_ANSWERS,
   ...DESTINATIONS,
   ...BROKER_FAULTS,
   ...MESSAGES,

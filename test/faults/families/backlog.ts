@@ -1,7 +1,7 @@
 /** A broker is away while the journal fills: it comes back, and all of it is drained in order, in little memory. */
 import { createHash } from 'node:crypto';
 import { etcdPutAll } from '../../backends/etcd.ts';
-import { ordinaryEvents } from '../../backends/events.ts';
+import { storedEvents } from '../../backends/events.ts';
 import { startKafka } from '../../backends/kafka.ts';
 import { metricsAt, until } from '../../main-job/daemon-process.ts';
 import { kafkaSubscriber, type Seen } from '../../main-job/subscribers.ts';
@@ -12,15 +12,6 @@ const QUICK = 200_000;
 const FULL = 1_000_000;
 /** The daemon takes in some thousands a second, and delivers as many. */
 const FILL_MS = 1_800_000;
-
-/** Straight into etcd, as the API server would have stored them: that is faster than the API server writes. */
-function* stored(namespace: string, count: number): Generator<readonly [key: string, value: string]> {
-  const creationTimestamp = new Date().toISOString().replace(/\.\d+Z/, 'Z');
-  for (const event of ordinaryEvents(namespace, count)) {
-    const metadata = { ...event.metadata, uid: crypto.randomUUID(), creationTimestamp };
-    yield [`/registry/events/${namespace}/${event.metadata.name}`, JSON.stringify({ ...event, metadata })];
-  }
-}
 
 /** A million of them must fit into the memory of whoever judges: of what nobody reads, a hash will do. */
 function lean(seen: Seen): Seen {
@@ -52,7 +43,7 @@ export const BACKLOG: readonly Fault[] = [
       const count = scene.quick ? QUICK : FULL;
       const [kafka] = scene.brokers;
       await kafka?.program.kill();
-      await etcdPutAll(scene.kube.address, stored(scene.namespace, count));
+      await etcdPutAll(scene.kube.address, storedEvents(scene.namespace, count));
       const lag = async () =>
         Number(/^kube_fanout_route_lag_records\{.*\} (\d+)$/m.exec(await metricsAt(scene.metricsPort))?.[1]);
       await until('the daemon has read them all', async () => (await lag()) >= count - 4_096, FILL_MS);
