@@ -160,6 +160,7 @@ async function observed(
       up,
       records: counters.appended,
       skipped: counters.skipped,
+      damaged: counters.damaged,
       gaps: counters.gaps,
       audits: counters.audits,
       found: counters.found,

@@ -15,6 +15,7 @@ export interface Observed {
     readonly up: boolean;
     readonly records: number;
     readonly skipped: number;
+    readonly damaged: number;
     readonly gaps: number;
     readonly audits: number;
     readonly found: number;
@@ -61,7 +62,8 @@ export async function metricsText(observed: Observed): Promise<string> {
     for (const stream of observed.streams) made.inc({ stream: stream.stream }, value(stream));
   };
   streams('records', 'Records read from the API server and appended since the start.', ({ records }) => records);
-  streams('skipped_lines', 'Lines of a watch that were no Event, since the start.', ({ skipped }) => skipped);
+  streams('skipped_items', 'Items of a list that were no Event, since the start.', ({ skipped }) => skipped);
+  streams('damaged_lines', 'Lines of a watch that were none and were asked again, since the start.', (s) => s.damaged);
   streams('gaps', 'Gaps found since the start: what the API server could not give any more.', ({ gaps }) => gaps);
   streams('audits', 'Audits since the start: the Events compared with the journal.', ({ audits }) => audits);
   streams('audit_found', 'Events found by audits since the start: no watch had told of them.', ({ found }) => found);

@@ -46,6 +46,11 @@ export class UnorderedError extends Error {
   }
 }
 
+/** A line of a watch that no API server sends: something on the way has changed the bytes. */
+export class DamagedLineError extends Error {
+  override readonly name = 'DamagedLineError';
+}
+
 /** No server in its senses sends a client away for longer. */
 const MAX_RETRY_AFTER_SECONDS = 300;
 

@@ -29,8 +29,6 @@ interface LineBatch {
   /** All lines that have arrived together. */
   readonly lines: readonly Uint8Array[];
   readonly bytes: number;
-  /** Lines before these that were too long to be kept. */
-  readonly oversize: number;
 }
 
 /** A watch that is open. Reading it slowly slows the socket; leaving the loop closes it. */
@@ -122,13 +120,11 @@ class Connection implements EventsApi {
 
   async *#batches(body: Dispatcher.ResponseData['body']): AsyncGenerator<LineBatch> {
     const splitter = new LineSplitter();
-    let oversize = 0;
     try {
       for await (const chunk of body) {
         const lines = splitter.push(chunk);
         if (lines.length === 0) continue;
-        yield { lines, bytes: chunk.length, oversize: splitter.oversize - oversize };
-        oversize = splitter.oversize;
+        yield { lines, bytes: chunk.length };
       }
     } catch (error) {
       throw unreachable(this.#cluster, error);

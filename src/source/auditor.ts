@@ -40,7 +40,7 @@ export class Auditor {
     this.#parts = parts;
     this.#stream = parts.status.stream;
     this.#slot = new Slot(parts.hear, parts.broken);
-    // What is no Event was skipped, and counted, when the watch or a list brought it.
+    // What is no Event was skipped, and counted, when a list brought it.
     this.#pages = new PageReader(
       { ...parts, counters: { pages: 0, listed: 0 }, skip: () => {} },
       parts.limits.pageEvents,

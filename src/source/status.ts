@@ -42,8 +42,10 @@ export interface StreamCounters {
   /** Records that the journal did not have before, and those that it had. */
   appended: number;
   repeated: number;
-  /** Lines and items that are no Event, no JSON, or too long. */
+  /** Items of a list that are no Event. */
   skipped: number;
+  /** Lines of a watch that are none, so that it was asked again. */
+  damaged: number;
   /** Lines at or below the checkpoint, which the API server has promised not to send. */
   late: number;
   gaps: number;
@@ -87,6 +89,7 @@ export function newStatus(stream: StreamName): StreamStatus {
       appended: 0,
       repeated: 0,
       skipped: 0,
+      damaged: 0,
       late: 0,
       gaps: 0,
       failures: 0,

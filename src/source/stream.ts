@@ -74,7 +74,6 @@ class StreamLoop {
       envelope: (object) => parts.envelope(object, 'live'),
       opened: () => this.#opened(),
       trouble: (text) => this.#questions.trouble('watch', text),
-      skip: (why) => this.#skip(why),
     });
     this.#status = status;
     status.epoch = start.epoch;

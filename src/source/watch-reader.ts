@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { ResourceVersion } from '../envelope/position.ts';
 import { failpoint } from '../failpoint.ts';
 import type { EventsApi } from './api.ts';
-import { ApiError, UnorderedError } from './api-error.ts';
+import { ApiError, DamagedLineError } from './api-error.ts';
 import type { Backlog } from './backlog.ts';
 import { endingOf } from './ending.ts';
 import type { Limits } from './limits.ts';
@@ -24,8 +24,6 @@ export interface WatchReaderParts {
   readonly opened: () => void;
   /** Told, in words, of what went wrong and is an input all the same. */
   readonly trouble: (text: string) => void;
-  /** Told of each line that is no Event. */
-  readonly skip: (why: string) => void;
 }
 
 /** A watch that has lasted so long was a good one, whatever has ended it. */
@@ -50,15 +48,15 @@ export class WatchReader {
     failpoint('source.watch-opened');
     let quietSince = watch.openedAt;
     try {
-      for await (const { lines, oversize } of watch) {
+      for await (const { lines } of watch) {
         if (signal.aborted) break;
-        const end = this.#tellLines(lines, oversize, tell);
+        const end = this.#tellLines(lines, tell);
         if (end !== undefined) return this.#brokenOff(end);
         if (backlog.full && !(await this.#roomInTime(signal))) return { kind: 'blocked' };
         quietSince = performance.now();
       }
     } catch (error) {
-      if (signal.aborted || performance.now() - watch.openedAt < HEALTHY_MS || isAnswer(error)) throw error;
+      if (signal.aborted || performance.now() - watch.openedAt < HEALTHY_MS || error instanceof ApiError) throw error;
       return this.#cut(error, performance.now() - quietSince);
     }
     failpoint('source.watch-ended');
@@ -67,25 +65,24 @@ export class WatchReader {
     return { kind: 'ended', how };
   }
 
-  #tellLines(lines: readonly Uint8Array[], oversize: number, tell: (input: Input) => void) {
-    const { status, envelope, skip } = this.#parts;
-    const { records, rv, skipped, end } = readWatchLines(lines, envelope);
+  #tellLines(lines: readonly Uint8Array[], tell: (input: Input) => void) {
+    const { status, envelope } = this.#parts;
+    const { records, rv, end } = readWatchLines(lines, envelope);
     failpoint('source.lines-read');
     status.lastLineAt = Date.now();
     status.counters.lines += records.length;
-    for (const why of skipped) skip(why);
-    for (let each = 0; each < oversize; each += 1) skip('a line of more than 16 MiB');
     if (rv !== undefined) tell({ kind: 'lines', records, rv });
     return end;
   }
 
   /**
    * An API server that cannot read the revision behind the checkpoint any more answers a watch with 200 and a line of
-   * code 500, for ever. So that counts as an end at once: after three of them with something unseen, a list is believed
-   * more. Whatever else a line says is for the caller.
+   * code 500, for ever, and what damages a line may damage it each time. So both count as an end at once: after three of
+   * them with something unseen, a list is believed more. Whatever else a line says is for the caller.
    */
-  #brokenOff(end: ApiError | UnorderedError): Input {
-    if (end instanceof UnorderedError || end.expired || end.status.code !== 500) throw end;
+  #brokenOff(end: ApiError | DamagedLineError): Input {
+    if (end instanceof ApiError && (end.expired || end.status.code !== 500)) throw end;
+    if (end instanceof DamagedLineError) this.#parts.status.counters.damaged += 1;
     const { status, trouble } = this.#parts;
     status.counters.failures += 1;
     status.up = false;
@@ -111,9 +108,4 @@ export class WatchReader {
     await backlog.room(AbortSignal.any([signal, AbortSignal.timeout(limits.unreadMs)]));
     return !backlog.full;
   }
-}
-
-/** The API server itself has said it, not the network. */
-function isAnswer(error: unknown): boolean {
-  return error instanceof ApiError || error instanceof UnorderedError;
 }

@@ -1,8 +1,10 @@
 /** Plays the driver and the journal round the step function, one answer at a time, and checks what every append does. */
+import { DamagedLineError, fieldsOf } from '../../src/source/api-error.ts';
 import type { AuditEffect } from '../../src/source/audit-state.ts';
 import { isOfAudit } from '../../src/source/audit-state.ts';
 import type { Effect, Input, SourceState } from '../../src/source/state.ts';
 import { begin, step } from '../../src/source/step.ts';
+import { type Damage, damaged, linesOf, readBytes, showing } from './damage.ts';
 import { type Append, FRESH, ModelJournal } from './model-journal.ts';
 import { type ModelServer, recordOf, version } from './model-server.ts';
 
@@ -116,8 +118,8 @@ export class ModelDaemon {
     }
   }
 
-  failAudit(): void {
-    if (this.#audit?.kind === 'audit-page') this.#feed({ kind: 'audit-failed' });
+  failAudit(afterMs?: number): void {
+    if (this.#audit?.kind === 'audit-page') this.#feed({ kind: 'audit-failed', afterMs });
   }
 
   #pageOf(token: string): Input {
@@ -127,13 +129,31 @@ export class ModelDaemon {
     return { kind: 'page-expired', token: page.expired };
   }
 
-  failWatch(): void {
+  /** `afterMs` is the Retry-After of the answer. */
+  failWatch(afterMs?: number): void {
     if (this.#watch?.kind === 'wait' || this.#watch?.kind === 'wait-for-room') return;
-    this.#feed({ kind: 'failed' });
+    this.#feed({ kind: 'failed', afterMs });
   }
 
-  failPage(): void {
-    if (this.#page?.kind === 'page') this.#feed({ kind: 'page-failed' });
+  failPage(afterMs?: number): void {
+    if (this.#page?.kind === 'page') this.#feed({ kind: 'page-failed', afterMs });
+  }
+
+  /** The open watch tells up to `limit` lines whose bytes are damaged on the way, and then breaks. */
+  damage(how: Damage, limit: number): void {
+    const lines = this.#untold().slice(0, limit);
+    if (!this.watching || lines.length === 0) return;
+    const sent = linesOf(lines);
+    const known = new Map(lines.map((write) => [String(write.rv), recordOf(write)]));
+    const { told, end } = readBytes(showing(damaged(sent, how), sent), [how.at], (object) => {
+      const record = known.get(String(fieldsOf(fieldsOf(object).metadata).resourceVersion));
+      return record ?? { refused: 'nobody has sent it' };
+    });
+    for (const input of told) this.#feed(input);
+    if (end instanceof DamagedLineError) {
+      this.expiries += 1;
+      this.#feed({ kind: 'ended', how: 'at-once' });
+    } else this.#feed(end === 'unfinished' ? { kind: 'failed' } : { kind: 'ended', how: 'early' });
   }
 
   /** An API server keeps its word: at its own timeout a watch has told everything. */
@@ -179,7 +199,7 @@ export class ModelDaemon {
   }
 
   #tell(limit: number): void {
-    const lines = this.server.writes.filter(({ rv, hidden }) => !hidden && rv > this.#told).slice(0, limit);
+    const lines = this.#untold().slice(0, limit);
     const last = lines.at(-1);
     if (last === undefined) return;
     this.#told = last.rv;
@@ -187,8 +207,16 @@ export class ModelDaemon {
     this.#feed({ kind: 'lines', records, rv: version(last.rv) });
   }
 
+  #untold() {
+    return this.server.writes.filter(({ rv, hidden }) => !hidden && rv > this.#told);
+  }
+
   #feed(input: Input): void {
-    this.#follow(step(this.state, input));
+    const next = step(this.state, input);
+    const asked = 'afterMs' in input ? (input.afterMs ?? 0) : 0;
+    const early = next.effects.find((effect) => 'ms' in effect && effect.ms < asked);
+    if (early) throw new Error(`${early.kind} is shorter than the API server has asked for`);
+    this.#follow(next);
   }
 
   #follow({ state, effects }: ReturnType<typeof step>): void {

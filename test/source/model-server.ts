@@ -33,10 +33,16 @@ const PAGE = 2;
 export class ModelServer {
   writes: Write[] = [];
   /** The store's revision; it also moves by what is no Event. */
-  revision = 90;
+  revision: number;
   compacted = 0;
   era = 0;
+  readonly first: number;
   #uids = 0;
+
+  constructor(first: number) {
+    this.first = first;
+    this.revision = first;
+  }
 
   noise(): void {
     this.revision += 1;
@@ -64,7 +70,7 @@ export class ModelServer {
 
   /** Back to an older revision, as from a backup: what was written since never happened. */
   restore(back: number): void {
-    this.revision = Math.max(91, this.revision - back);
+    this.revision = Math.max(this.first + 1, this.revision - back);
     this.compacted = Math.min(this.compacted, this.revision);
     this.writes = this.writes.filter(({ rv }) => rv <= this.revision);
     this.era += 1;

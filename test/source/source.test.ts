@@ -1,4 +1,6 @@
 /** The source against a simulated API server that does on demand what a real one does once a year. */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { describe, expect, it, vi } from 'vitest';
 import { type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import type { Cluster } from '../../src/source/cluster.ts';
@@ -186,6 +188,18 @@ describe('an answer other than the one that was asked for', () => {
     expect(JSON.stringify(source.logged)).not.toContain('a-secret');
   });
 
+  it('whose resourceVersion has no order stops the stream, in words', async () => {
+    const list = JSON.stringify({ metadata: { resourceVersion: 'v-1' }, items: [] });
+    await using server = createServer((_, answer) => void answer.end(list)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    const cluster = { server: new URL(`http://127.0.0.1:${port}`), token: async () => undefined, describe: 'it' };
+    await using source = startSource(new MemoryJournal(), { cluster, streams: ALL, limits: QUICK });
+    await source.until('it is refused', () => source.status.phase === 'refused');
+    expect(source.status.lastError).toContain('"v-1"');
+  });
+
   it('is logged once, until it is another', async () => {
     await using simulator = await startSimulator();
     simulator.faults.answer({ code: 503, requests: 3 });
@@ -196,25 +210,32 @@ describe('an answer other than the one that was asked for', () => {
 });
 
 describe('a line', () => {
-  it('that is no Event is counted and logged, and ends nothing', async () => {
+  it.each([
+    ['no JSON', '{"type":"ADDED","object":'],
+    ['no Event', '{"type":"ADDED","object":{"kind":"Pod","metadata":{"resourceVersion":"1"}}}'],
+    ['without an order', '{"type":"ADDED","object":{"kind":"Event","metadata":{"resourceVersion":"v-1"}}}'],
+  ])('that is %s ends the watch with words, and the next one loses nothing', async (_, line) => {
     await using simulator = await startSimulator();
     await using source = await watching(simulator, new MemoryJournal());
-    simulator.faults.garbage('{"type":"ADDED","object":');
-    simulator.faults.garbage('{"type":"ADDED","object":{"kind":"Pod","metadata":{"resourceVersion":"1"}}}');
-    simulator.faults.garbage('hello');
+    await write(simulator, 20);
+    simulator.faults.garbage(line);
     await write(simulator, 20);
     await nothingMissing(simulator, source);
-    expect(source.status.counters).toMatchObject({ skipped: 3, watches: 1 });
-    expect(source.logged.filter(({ msg }) => msg.startsWith('skipped'))).toHaveLength(3);
+    expect(source.status.counters).toMatchObject({ damaged: 1, gaps: 0, late: 0 });
+    expect(source.logged.filter(({ msg }) => msg.includes('its bytes were changed on the way'))).toHaveLength(1);
+    await inOrder(source);
   });
 
-  it('whose resourceVersion has no order stops the stream, in words, and nothing else', async () => {
+  it('that is damaged each time is gone round by a list after the third, and announced', async () => {
     await using simulator = await startSimulator();
     await using source = await watching(simulator, new MemoryJournal());
-    const object = { kind: 'Event', apiVersion: 'v1', metadata: { uid: 'u', resourceVersion: 'v-1' } };
-    simulator.faults.garbage(JSON.stringify({ type: 'ADDED', object }));
-    await source.until('it is refused', () => source.status.phase === 'refused');
-    expect(source.status.lastError).toContain('"v-1"');
+    simulator.faults.advance(1);
+    for (let watches = 1; watches <= 3; watches += 1) {
+      await source.until('another watch', () => source.status.up && source.status.counters.watches === watches);
+      simulator.faults.garbage('hello');
+      await source.until('it has ended', () => source.status.counters.damaged === watches);
+    }
+    await source.until('it has listed', async () => (await source.gaps()).length === 1);
   });
 });
 

@@ -3,11 +3,22 @@
  * restores in any order. Nothing may be missing that no gap record has announced, and nothing may come late.
  */
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
+import { checkpointOf } from '../../src/source/state.ts';
+import { KINDS } from './damage.ts';
 import { type Ending, ModelDaemon } from './model-daemon.ts';
 import { contentOf, idOf, ModelServer } from './model-server.ts';
 
 type Action = readonly [name: keyof typeof ACTIONS, amount: number];
+
+/** resourceVersions become longer on the way, as 999 and 1000. */
+interface History {
+  readonly first: number;
+  readonly actions: readonly Action[];
+}
+
+const HISTORIES = Number(process.env.HISTORIES ?? 1_000);
+vi.setConfig({ testTimeout: 30_000 + 10 * HISTORIES });
 
 const ENDINGS: readonly Ending[] = ['timeout', 'early', 'at-once', 'failed', 'blocked', 'expired'];
 const NAMES = 'abcdefg';
@@ -19,8 +30,10 @@ const ACTIONS = {
   compact: ({ server }: ModelDaemon) => server.compact(),
   answer: (daemon: ModelDaemon, n: number) => daemon.answerWatch(1 + (n % 3)),
   page: (daemon: ModelDaemon) => daemon.answerPage(),
-  fail: (daemon: ModelDaemon) => daemon.failWatch(),
-  failPage: (daemon: ModelDaemon) => daemon.failPage(),
+  fail: (daemon: ModelDaemon, n: number) => daemon.failWatch(n % 2 === 0 ? undefined : n * 100),
+  failPage: (daemon: ModelDaemon, n: number) => daemon.failPage(n % 2 === 0 ? undefined : n * 100),
+  damage: (daemon: ModelDaemon, n: number) =>
+    daemon.damage({ kind: KINDS[n % KINDS.length] ?? 'cut', at: n * 7_919, amount: 1 + (n % 251) }, 1 + (n % 4)),
   end: (daemon: ModelDaemon, n: number) => daemon.endWatch(ENDINGS[n % ENDINGS.length] ?? 'early'),
   repeat: (daemon: ModelDaemon, n: number) => daemon.repeat(1 + (n % 4)),
   crash: (daemon: ModelDaemon, n: number) => daemon.crash(n % 4),
@@ -31,20 +44,33 @@ const ACTIONS = {
   hide: ({ server }: ModelDaemon, n: number) => server.write(NAMES[n % NAMES.length] ?? 'a', true),
   audit: (daemon: ModelDaemon) => daemon.audit(),
   answerAudit: (daemon: ModelDaemon) => daemon.answerAudit(),
-  failAudit: (daemon: ModelDaemon) => daemon.failAudit(),
+  failAudit: (daemon: ModelDaemon, n: number) => daemon.failAudit(n % 2 === 0 ? undefined : n * 100),
   restore: (daemon: ModelDaemon, n: number) => restore(daemon, 1 + (n % 10)),
+  restoreUnseen: (daemon: ModelDaemon, n: number) => restoreUnseen(daemon, 1 + (n % 10)),
   overtake: ({ server }: ModelDaemon, n: number) => overtake(server, 1 + (n % 10)),
 };
 
-/** A restore that the next probe sees. */
+/** A restore that the next probe sees, for it goes below the checkpoint. */
 function restore(daemon: ModelDaemon, back: number): void {
   daemon.flush();
-  daemon.server.restore(back);
+  const checkpoint = checkpointOf(daemon.state.stream);
+  if (checkpoint === undefined) return;
+  const to = Number(checkpoint) - back;
+  if (to <= daemon.server.first) return;
+  daemon.server.restore(daemon.server.revision - to);
   daemon.failWatch();
   for (let turn = 0; turn < 4 && daemon.state.phase !== 'relisting' && daemon.state.phase !== 'watching'; turn += 1) {
     daemon.answerWatch(1);
   }
   daemon.flush();
+}
+
+/** A restore that no probe can see, for it does not reach down to the checkpoint. */
+function restoreUnseen(daemon: ModelDaemon, back: number): void {
+  const checkpoint = checkpointOf(daemon.state.stream);
+  if (checkpoint === undefined || daemon.server.revision - back < Number(checkpoint)) return;
+  daemon.server.restore(back);
+  daemon.failWatch();
 }
 
 /** The cluster is restored, and past where it was before anybody asks. */
@@ -54,8 +80,8 @@ function overtake(server: ModelServer, back: number): void {
   while (server.revision <= revision) server.write(NAMES[(server.revision * 3) % NAMES.length] ?? 'a');
 }
 
-function play(actions: readonly Action[]): ModelDaemon {
-  const daemon = new ModelDaemon(new ModelServer());
+function play({ first, actions }: History): ModelDaemon {
+  const daemon = new ModelDaemon(new ModelServer(first));
   for (const [name, amount] of actions) ACTIONS[name](daemon, amount);
   settle(daemon);
   // What is hidden lies below the checkpoint when a watch that was opened behind it has come to its end.
@@ -79,7 +105,7 @@ function settle(daemon: ModelDaemon): void {
 }
 
 const names = Object.keys(ACTIONS) as (keyof typeof ACTIONS)[];
-const honest = names.filter((name) => name !== 'hide' && name !== 'overtake');
+const honest = names.filter((name) => name !== 'hide' && name !== 'overtake' && name !== 'restoreUnseen');
 const calm = honest.filter((name) => name !== 'restore');
 
 function histories(of: readonly (keyof typeof ACTIONS)[]) {
@@ -93,7 +119,11 @@ function histories(of: readonly (keyof typeof ACTIONS)[]) {
     'page',
     'flush',
   ];
-  return fc.array(fc.tuple(fc.constantFrom(...often, ...of), fc.nat(100)), { minLength: 5, maxLength: 120 });
+  const action = fc.tuple(fc.constantFrom(...often, ...of), fc.nat(10_000));
+  return fc.record({
+    first: fc.constantFrom(3, 90, 985),
+    actions: fc.array(action, { minLength: 5, maxLength: 120, size: 'max' }),
+  });
 }
 
 function covered(daemon: ModelDaemon, rv: number): boolean {
@@ -102,58 +132,79 @@ function covered(daemon: ModelDaemon, rv: number): boolean {
 
 it('delivers the last revision of every live Event in the end, through restores too', () => {
   fc.assert(
-    fc.property(histories(honest), (actions) => {
-      const daemon = play(actions);
+    fc.property(histories(honest), (history) => {
+      const daemon = play(history);
       const readable = daemon.readable();
       const live = [...daemon.server.live(daemon.server.revision).values()].map(contentOf);
       expect(live.filter((content) => !readable.has(content))).toEqual([]);
     }),
-    { numRuns: 1_000 },
+    { numRuns: HISTORIES },
   );
 });
 
 it('finds the last revision of every live Event, hidden from the watch or of a restore that nobody saw, and nothing twice', () => {
   fc.assert(
-    fc.property(histories(names), (actions) => {
-      const daemon = play(actions);
+    fc.property(histories(names), (history) => {
+      const daemon = play(history);
       const readable = daemon.readableIds();
       const live = [...daemon.server.live(daemon.server.revision).values()].map(idOf);
       expect(live.filter((id) => !readable.has(id))).toEqual([]);
     }),
-    { numRuns: 1_000 },
+    { numRuns: HISTORIES },
   );
 });
 
 it('audits what a watch has told and finds nothing', () => {
   fc.assert(
-    fc.property(histories(honest), (actions) => {
-      expect(play(actions).found).toBe(0);
+    fc.property(histories(honest), (history) => {
+      expect(play(history).found).toBe(0);
     }),
-    { numRuns: 500 },
+    { numRuns: HISTORIES / 2 },
   );
+});
+
+it('finds what a restore that no probe could see has brought back, behind a list that had passed it over', () => {
+  const writes: readonly Action[] = [
+    ['write', 0],
+    ['write', 5],
+    ['write', 1],
+  ];
+  const listed: readonly Action[] = [
+    ['answer', 0],
+    ['answer', 0],
+    ['write', 0],
+    ['compact', 0],
+    ['write', 5],
+    ['page', 0],
+    ['page', 0],
+    ['flush', 0],
+  ];
+  const daemon = play({ first: 3, actions: [...writes, ...listed, ['restoreUnseen', 0], ['write', 0]] });
+  expect(daemon.found).toBe(1);
+  expect(daemon.readableIds()).toContain('f2.5');
 });
 
 it('misses no revision since the first list that a gap record does not cover', () => {
   fc.assert(
-    fc.property(histories(calm), fc.nat(3), (actions, early) => {
+    fc.property(histories(calm), fc.nat(3), ({ first, actions }, early) => {
       const before: Action[] = Array.from({ length: early }, (_, index) => ['write', index]);
-      const daemon = play([...before, ['answer', 0], ['answer', 0], ['flush', 0], ...actions]);
+      const daemon = play({ first, actions: [...before, ['answer', 0], ['answer', 0], ['flush', 0], ...actions] });
       const readable = daemon.readable();
       const missing = daemon.server.writes.filter(
         (write) => write.type !== 'DELETED' && !readable.has(contentOf(write)),
       );
       expect(missing.filter(({ rv }) => !covered(daemon, rv))).toEqual([]);
     }),
-    { numRuns: 1_000 },
+    { numRuns: HISTORIES },
   );
 });
 
 it('announces a gap only when the API server has said that history is gone', () => {
   fc.assert(
-    fc.property(histories(calm), (actions) => {
-      const daemon = play(actions);
+    fc.property(histories(calm), (history) => {
+      const daemon = play(history);
       expect(daemon.journal.gaps.length).toBeLessThanOrEqual(daemon.expiries);
     }),
-    { numRuns: 500 },
+    { numRuns: HISTORIES / 2 },
   );
 });

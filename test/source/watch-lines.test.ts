@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { parseResourceVersion, positionOf } from '../../src/envelope/position.ts';
 import type { NewRecord } from '../../src/journal/record.ts';
-import { ApiError, fieldsOf, UnorderedError } from '../../src/source/api-error.ts';
+import { ApiError, DamagedLineError, fieldsOf } from '../../src/source/api-error.ts';
 import { type Envelope, readWatchLines } from '../../src/source/watch-lines.ts';
 
 const envelope: Envelope = (object) => {
@@ -24,25 +24,33 @@ function line(type: string, resourceVersion: unknown, kind = 'Event') {
 
 it('delivers ADDED and MODIFIED, and lets DELETED and BOOKMARK move the checkpoint', () => {
   const lines = [line('ADDED', '8'), line('MODIFIED', '9'), line('DELETED', '10'), line('BOOKMARK', '11')];
-  expect(read(...lines)).toEqual({ positions: ['018', '019'], rv: '11', skipped: [], end: undefined });
+  expect(read(...lines)).toEqual({ positions: ['018', '019'], rv: '11', end: undefined });
 });
 
-it('skips what is no JSON, no line of a watch, or no Event, with an excerpt, and goes on', () => {
-  const { positions, rv, skipped, end } = read('{"type":"ADD', '[1]', line('ADDED', '7', 'Pod'), line('ADDED', '9'));
-  expect(positions).toEqual(['019']);
-  expect(rv).toBe('9');
-  expect(end).toBeUndefined();
-  expect(skipped).toEqual([
-    'not a line of a watch: {"type":"ADD',
-    'not a line of a watch: [1]',
-    'not an Event, its kind is Pod: {"type":"ADDED","object":{"kind":"Pod","metadata":{"resourceVersion":"7"}}}',
-  ]);
-});
+it.each([
+  ['no JSON', '{"type":"ADD', 'not a line of a watch', '{"type":"ADD'],
+  ['two lines in one', '{"type":"ADDED"}{"type":"ADDED"}', 'not a line of a watch', '{"type":"ADDED"}{"type":"ADDED"}'],
+  ['no object', '[1]', 'not a line of a watch', '[1]'],
+  ['no Event', line('ADDED', '9', 'Pod'), 'not an Event, its kind is Pod', '{"type":"ADDED","object":{"kind":"Pod"'],
+  ['of no known type', line('ADDEd', '9'), 'not an Event, its type is ADDEd', '{"type":"ADDEd"'],
+  ['without an order', line('ADDED', 'abc'), 'not a line of a watch', '{"type":"ADDED","object":{"kind":"Event"'],
+])(
+  'ends at a line that is %s, with an excerpt, and lets nothing behind it move the checkpoint',
+  (_, bad, why, excerpt) => {
+    const { positions, rv, end } = read(line('ADDED', '8'), bad, line('ADDED', '10'));
+    expect(positions).toEqual(['018']);
+    expect(rv).toBe('8');
+    expect(end).toBeInstanceOf(DamagedLineError);
+    expect(end?.message).toContain(why);
+    expect(end?.message).toContain(`: ${excerpt}`);
+  },
+);
 
 it('keeps excerpts short and without control characters', () => {
-  const [why = ''] = read(`\u001b[31m${'é'.repeat(1000)}`).skipped;
-  expect(why).not.toContain('\u001b');
-  expect(why.length).toBeLessThan(160);
+  const { message } = read(`\u001b[31m${'é'.repeat(1000)}`).end ?? new Error();
+  expect(message).toContain('é');
+  expect(message).not.toContain('\u001b');
+  expect(message.length).toBeLessThan(260);
 });
 
 it.each([
@@ -55,13 +63,6 @@ it.each([
   const { positions, end } = read(line('ADDED', '8'), { type: 'ERROR', object: status }, line('ADDED', '9'));
   expect(positions).toEqual(['018']);
   expect(end instanceof ApiError && end.expired).toBe(expired);
-});
-
-it('ends at a resourceVersion that is not a decimal number', () => {
-  const { positions, end } = read(line('ADDED', '8'), line('ADDED', 'abc'), line('ADDED', '9'));
-  expect(positions).toEqual(['018']);
-  expect(end).toBeInstanceOf(UnorderedError);
-  expect(end?.message).toContain('"abc"');
 });
 
 it('knows the newest resourceVersion even when lines come out of order', () => {
