@@ -83,6 +83,8 @@ export class Program implements AsyncDisposable {
     const child = spawn(file, linux ? ['--pdeathsig', 'KILL', '--', command, ...args] : args, {
       stdio: ['ignore', output.fd, output.fd],
       env: { ...process.env, ...env, ...more },
+      // A Ctrl-C is for who has started it, who may still need it; the kernel ends it with its parent all the same.
+      detached: linux,
     });
     await once(child, 'spawn');
     this.#child = child;

@@ -20,7 +20,7 @@ type Listener = (message: WireMessage) => void;
 export class NatsWire implements AsyncDisposable {
   readonly #socket: Socket;
   readonly #listeners = new Map<string, Listener>();
-  #pong = Promise.withResolvers<void>();
+  #pong: PromiseWithResolvers<void> | undefined;
   #buffer = Buffer.alloc(0);
 
   private constructor(socket: Socket) {
@@ -28,6 +28,7 @@ export class NatsWire implements AsyncDisposable {
     socket.on('data', (chunk) => this.#take(chunk));
     // A server that a test kills takes its readers along.
     socket.on('error', () => {});
+    socket.on('close', () => this.#pong?.reject(new Error('the NATS server has closed the connection')));
   }
 
   static async connect({ url, login, ca }: NatsAddress): Promise<NatsWire> {
@@ -67,6 +68,11 @@ export class NatsWire implements AsyncDisposable {
     return rest;
   }
 
+  /** Settles when the connection has ended, or the signal aborts. */
+  async closed(signal: AbortSignal): Promise<void> {
+    if (!this.#socket.closed) await once(this.#socket, 'close', { signal }).catch(() => {});
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#socket.closed) return;
     this.#socket.destroy();
@@ -96,9 +102,9 @@ export class NatsWire implements AsyncDisposable {
   }
 
   #handle(verb: string, words: readonly string[], payload: Buffer): void {
-    if (verb === 'PONG') this.#pong.resolve();
+    if (verb === 'PONG') this.#pong?.resolve();
     if (verb === 'PING') this.#socket.write('PONG\r\n');
-    if (verb === '-ERR') this.#pong.reject(new Error(words.join(' ')));
+    if (verb === '-ERR') this.#pong?.reject(new Error(words.join(' ')));
     if (verb !== 'MSG' && verb !== 'HMSG') return;
     const headerBytes = verb === 'HMSG' ? Number(words.at(-2)) : 0;
     const headers = payload.subarray(0, headerBytes).toString();

@@ -119,7 +119,8 @@ function unbalanced({ scrapes, journal }: History): string[] {
   ];
 }
 
-function sumOf({ delivered, filtered, limited, dead, expired, pending }: RouteCounters): number {
+/** What `read` must be at every look. */
+export function sumOf({ delivered, filtered, limited, dead, expired, pending }: RouteCounters): number {
   return delivered + filtered + limited + dead + expired + pending;
 }
 

@@ -56,7 +56,8 @@ export class Scraper implements AsyncDisposable {
   }
 }
 
-function routesIn(text: string): ReadonlyMap<string, RouteCounters> {
+/** By route; empty where the text is not a daemon's. */
+export function routesIn(text: string): ReadonlyMap<string, RouteCounters> {
   const values = new Map<string, number>();
   for (const [, name = '', route = '', value] of text.matchAll(
     /^kube_fanout_route_(\w+)\{route="([^"]+)"\} (\S+)$/gm,
