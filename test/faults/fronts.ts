@@ -1,6 +1,7 @@
 /** What stands between the daemon and the API server, and how a fault gets at it. */
 import type { KubeAddress } from '../backends/kube.ts';
 import type { ToxicProxy } from '../backends/toxiproxy.ts';
+import { metricsAt } from '../main-job/daemon-process.ts';
 import { Tap } from '../main-job/tap.ts';
 import type { Fault, Front } from './fault.ts';
 import type { Scene } from './scene.ts';
@@ -47,6 +48,12 @@ export function networked(fault: FrontedFault<NetworkFront>): Fault {
     const address = { ...kube, server: `https://127.0.0.1:${proxy.port}` };
     return { address, proxy, [Symbol.asyncDispose]: () => proxy.mend() };
   }, fault);
+}
+
+/** What the daemon has counted of its stream since its last start. */
+export async function counted(scene: Scene, what: 'skipped_lines' | 'gaps' | 'audit_found'): Promise<number> {
+  const metrics = await metricsAt(scene.metricsPort);
+  return Number(new RegExp(`^kube_fanout_stream_${what}_total\\{.*\\} (\\d+)$`, 'm').exec(metrics)?.[1] ?? Number.NaN);
 }
 
 /** For the row of each broker. */

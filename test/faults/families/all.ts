@@ -1,6 +1,7 @@
 import type { Fault } from '../fault.ts';
 import { API_SERVER } from './api-server.ts';
 import { API_SERVER_ANSWERS } from './api-server-answers.ts';
+import { API_SERVER_WATCH } from './api-server-watch.ts';
 import { BACKLOG } from './backlog.ts';
 import { BROKER_FAULTS } from './brokers.ts';
 import { CLOCK } from './clock.ts';
@@ -22,6 +23,7 @@ export const FAULTS: readonly Fault[] = [
   ...VOLUME_LESS,
   ...API_SERVER,
   ...API_SERVER_ANSWERS,
+  ...API_SERVER_WATCH,
   ...DESTINATIONS,
   ...BROKER_FAULTS,
   ...MESSAGES,
