@@ -1,17 +1,18 @@
 /** docs/operations.md is held against the commands and the fields that there are. */
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { REASONS } from '../src/adapter.ts';
+import { deadLetters, showDeadLetters } from '../src/control/dead-letters.ts';
 import { status } from '../src/control/status.ts';
 import { trace } from '../src/control/trace.ts';
+import { runCli } from './cli/run-cli.ts';
 import { appendLive, open, routeName, temporaryPlace } from './journal/fixture.ts';
 
 const text = readFileSync(fileURLToPath(new URL('../docs/operations.md', import.meta.url)), 'utf8');
-const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
 
 function section(heading: string): string {
   return text.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
@@ -38,6 +39,8 @@ function constantsOf(schema: unknown): string[] {
 test.each([
   ['Status', status.item],
   ['Trace', trace.item],
+  ['Dead letters', deadLetters.item],
+  ['Dead letters', showDeadLetters.item],
 ])('%s names every field of its JSON', (heading, item) => {
   const said = section(heading);
   const missing = fieldsOf(z.toJSONSchema(item)).filter((field) => !said.includes(`\`${field}\``));
@@ -51,11 +54,17 @@ test('Trace names every state that a record can have, and for what it waits', ()
   expect(names.filter((name) => !said.includes(`\`${name}\``))).toEqual([]);
 });
 
+test('Dead letters names every reason that there is for one', () => {
+  const said = section('Dead letters');
+  expect(REASONS.reject.filter((reason) => !said.includes(`| \`${reason}\` |`))).toEqual([]);
+});
+
 test('each command can be typed as it stands there', { timeout: 120_000 }, async () => {
   await using place = await temporaryPlace();
   {
     await using journal = await open(place);
-    await journal.openRoute(routeName('all'), { startFrom: 'oldest', atQuota: 'expire' });
+    for (const name of ['all', 'edge'])
+      await journal.openRoute(routeName(name), { startFrom: 'oldest', atQuota: 'expire' });
     await appendLive(journal, 1, 5);
   }
   const config = join(place.directory, 'routes.yaml');
@@ -65,23 +74,21 @@ test('each command can be typed as it stands there', { timeout: 120_000 }, async
 cluster: test
 journal: { path: ${place.path} }
 brokers: { out: { stdout: {} } }
-routes: [{ name: all, to: { broker: out } }]
+routes: [{ name: all, to: { broker: out } }, { name: edge, to: { broker: out } }]
 `,
   );
-  const commands = [...text.matchAll(/^kube-fanout ((?:status|trace) .*)$/gm)].map(([, command = '']) => command);
-  expect(commands.length).toBeGreaterThan(6);
+  const commands = [...text.matchAll(/^kube-fanout ((?:status|trace|dead-letters) .*)$/gm)].map(
+    ([, command = '']) => command,
+  );
+  expect(commands.length).toBeGreaterThan(11);
   for (const command of commands) {
     const here = command.replace('routes.yaml', config).replace('/var/lib/kube-fanout/journal.db', place.path);
-    const { code, out } = await run(here.split(' '));
-    expect({ command, code }).toEqual({ command, code: command.startsWith('status') ? 0 : 1 });
-    expect(out).toContain(command.includes('--json') ? '"running":false' : 'this is how it has left the journal');
+    const { code, out, said } = await runCli(here.split(' '));
+    expect({ command, code }).toEqual({ command, code: /^status|-letters list/.test(command) ? 0 : 1 });
+    const words = command.includes('--json') ? '"running":false' : 'this is how it has left the journal';
+    if (/-letters (?!list)/.test(command)) expect(said).toContain('here is no dead letter');
+    else expect(out).toContain(words);
   }
-  const { code, out } = await run(['trace', '-c', config, '--for', 'pod/pod-3']);
-  expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining('… all  waiting, behind 2') });
+  const { code, out } = await runCli(['trace', '-c', config, '--for', 'pod/pod-3']);
+  expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining('… all   waiting, behind 2') });
 });
-
-function run(args: readonly string[]): Promise<{ readonly code: number; readonly out: string }> {
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [MAIN, ...args], (_, out) => resolve({ code: child.exitCode ?? -1, out }));
-  });
-}

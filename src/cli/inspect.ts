@@ -8,12 +8,7 @@ import { type Explain, Refusal } from '../control/operation.ts';
 import { compileRoute } from '../routing/compile.ts';
 import type { CompiledRoute } from '../routing/route.ts';
 import { EXIT, Exit } from './exit-codes.ts';
-
-/** Which journal a command is about. */
-export interface JournalOption {
-  readonly config?: string;
-  readonly journal?: string;
-}
+import type { JournalOption } from './journal-option.ts';
 
 /** Asks the journal, and says in its own words what cannot be done. */
 export async function inspect<Result>(

@@ -11,6 +11,17 @@ export function harmless(text: string, most = 300): string {
   return cut.replace(/\r?\n/g, ' ⏎ ').replace(HIDDEN, (one) => `\\u{${one.codePointAt(0)?.toString(16)}}`);
 }
 
+/** JSON in which strangers' text is harmless too: what a terminal would obey, or a reader not see, is escaped. */
+export function harmlessJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, undefined, indent).replace(HIDDEN, (one) => (one === '\n' ? one : jsonEscape(one)));
+}
+
+function jsonEscape(text: string): string {
+  return Array.from({ length: text.length }, (_, i) => `\\u${text.charCodeAt(i).toString(16).padStart(4, '0')}`).join(
+    '',
+  );
+}
+
 /** `2026-11-25 19:04:05Z`, of any RFC 3339 time; what is none stays as it is. */
 export function moment(time: string): string {
   const ms = Date.parse(time);

@@ -1,9 +1,12 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { addDeadLetters } from './dead-letters-command.ts';
 import { EXIT, Exit, type ExitCode } from './exit-codes.ts';
+import { withJournalOption } from './journal-option.ts';
 import { objectName } from './object-name.ts';
 import { stopSignals } from './stop-signals.ts';
 import { Terminal } from './terminal.ts';
 import { VERSION } from './version.ts';
+import { wholeNumber } from './whole-number.ts';
 
 /** Runs one command line; settles with the exit code, having said on standard error what there is to say. */
 export async function main(args: readonly string[]): Promise<ExitCode> {
@@ -108,14 +111,9 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
       const { trace } = await import('./trace.ts');
       done(await trace(options));
     });
-  return program;
-}
 
-/** What belongs to a command that looks into a journal. */
-function withJournalOption(command: Command): Command {
-  return command
-    .option('-c, --config <file>', "the daemon's config, which names its journal")
-    .option('--journal <path>', 'the journal itself');
+  addDeadLetters(program, done);
+  return program;
 }
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
@@ -131,12 +129,6 @@ function portNumber(text: string): number {
   const port = Number(text);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError('A port is 0 to 65535.');
   return port;
-}
-
-function wholeNumber(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('It must be a whole number above 0.');
-  return number;
 }
 
 function positive(text: string): number {

@@ -1,6 +1,7 @@
 import type { Status } from '../control/status.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { inspect, type JournalOption } from './inspect.ts';
+import { inspect } from './inspect.ts';
+import type { JournalOption } from './journal-option.ts';
 import { duration, harmless, moment, size } from './plain-text.ts';
 
 export async function status(options: JournalOption & { readonly json?: boolean }): Promise<ExitCode> {

@@ -1,7 +1,8 @@
 import type { TracedRevision, TraceItem } from '../control/trace.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { fateText } from './fate-text.ts';
-import { inspect, type JournalOption } from './inspect.ts';
+import { inspect } from './inspect.ts';
+import type { JournalOption } from './journal-option.ts';
 import type { ObjectName } from './object-name.ts';
 import { duration, harmless, moment } from './plain-text.ts';
 

@@ -3,6 +3,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { failpoint } from '../failpoint.ts';
 import { Appender } from './append.ts';
+import { DeadLetterFinder } from './dead-letter-finder.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { Expiry } from './expire.ts';
 import { FULL, resultCode } from './failure.ts';
@@ -63,6 +64,7 @@ export class JournalFile {
     const retention = new Retention(db, tables);
     const reader = new Reader(db, streams);
     const finder = new Finder(db, streams);
+    const deadLetterFinder = new DeadLetterFinder(db, streams);
     const trails = new Trails(db, { streams, routes, passedOver });
     const register = new Register(db, streams);
     this.#streams = streams;
@@ -86,7 +88,8 @@ export class JournalFile {
       read: (argument) => reader.read(argument),
       lookUp: (argument) => register.lookUp(argument),
       parked: (argument) => parked.pending(argument),
-      deadLetters: (argument) => parked.deadLetters(argument),
+      findDeadLetters: (argument) => deadLetterFinder.find(argument),
+      deadLetterRecord: (argument) => deadLetterFinder.record(argument),
       parkedLanes: (argument) => parked.lanes(argument),
       find: (argument) => finder.find(argument),
       trails: (argument) => trails.of(argument),

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { gapRecord } from '../envelope/gap.ts';
 import { type Cursor, parseResourceVersion, type ResourceVersion, type StreamName } from '../envelope/position.ts';
 import { Commits } from './commits.ts';
+import { DeadLetterOffice } from './dead-letter-office.ts';
 import type { OwnerNote } from './file-system.ts';
 import { Growth } from './growth.ts';
 import type { WorkerLink } from './link.ts';
@@ -52,6 +53,7 @@ export class SqliteJournal implements Journal {
   readonly #listeners = new Set<() => void>();
   readonly #upkeep: Upkeep;
   readonly #opened = new Set<RouteName>();
+  readonly deadLetters = new DeadLetterOffice((kind, argument) => this.#ask(kind, argument));
   readonly paperTrail = new PaperTrail((kind, argument) => this.#ask(kind, argument));
   #usage: Usage;
   readonly #growth = new Growth();
@@ -150,10 +152,6 @@ export class SqliteJournal implements Journal {
 
   parkedLanes(route: RouteName): ReturnType<Journal['parkedLanes']> {
     return this.#ask('parkedLanes', route);
-  }
-
-  async deadLetters(route: RouteName, limit: number): Promise<readonly ParkedMessage[]> {
-    return parkedMessages(await this.#ask('deadLetters', { route, limit }));
   }
 
   onQuota(route: RouteName, listener: (stream: StreamName, upTo: Cursor) => void): () => void {

@@ -31,7 +31,6 @@ export class ParkedTable {
   readonly #ofKey;
   readonly #ofEachKey;
   readonly #lanes;
-  readonly #dead;
 
   constructor(
     db: DatabaseSync,
@@ -67,7 +66,6 @@ export class ParkedTable {
       `SELECT destination, key, state, reason, detail, parked_at, count(*) AS count, min(id) FROM parked
        WHERE route = ? AND state <> 'dead' GROUP BY destination, key ORDER BY min(id)`,
     );
-    this.#dead = db.prepare("SELECT * FROM parked WHERE route = ? AND state = 'dead' ORDER BY id LIMIT ?");
   }
 
   add(route: number, rows: SettleArgument['parked']): void {
@@ -106,10 +104,6 @@ export class ParkedTable {
     if (destination === undefined) return this.#page(this.#ofRoute.iterate(id, after, limit));
     if (key === undefined) return this.#page(this.#ofDestination.iterate(id, destination, after, limit));
     return this.#page(this.#ofKey.iterate(id, destination, key, after, limit));
-  }
-
-  deadLetters({ route, limit }: Calls['deadLetters']['argument']): ParkedRows {
-    return this.#page(this.#dead.iterate(this.#routes.need(route), limit));
   }
 
   lanes(route: Calls['parkedLanes']['argument']): Calls['parkedLanes']['result'] {

@@ -1,6 +1,7 @@
 /** What the source, the delivery and the command line may ask of the journal. */
 import type { Destination } from '../adapter.ts';
 import type { Cursor, StreamName } from '../envelope/position.ts';
+import type { DeadLetterOffice } from './dead-letter-office.ts';
 import type { PaperTrail } from './paper-trail.ts';
 import type {
   Append,
@@ -87,8 +88,6 @@ export interface Journal extends AsyncDisposable {
     }[]
   >;
 
-  deadLetters(route: RouteName, limit: number): Promise<readonly ParkedMessage[]>;
-
   /**
    * Called when the journal is over its quota and this route, whose policy is `expire`, holds it up: it must let go of
    * everything at or below `upTo` (drop it from its window) and then call `expire`.
@@ -109,6 +108,9 @@ export interface Journal extends AsyncDisposable {
   routes(): Promise<readonly RouteState[]>;
 
   stats(): Promise<JournalStats>;
+
+  /** For people: what can never pass, and what they want to be done about it. */
+  readonly deadLetters: DeadLetterOffice;
 
   /** For people: what was stored, and what became of it. */
   readonly paperTrail: PaperTrail;

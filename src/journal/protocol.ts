@@ -2,7 +2,17 @@
 import type { Cursor, Position, ResourceVersion, StreamName } from '../envelope/position.ts';
 import type { PackedPage, PackedRecords } from './packed-records.ts';
 import type { Wanted } from './paper-trail.ts';
-import type { Counters, LookUp, ParkedMessage, RecordTrail, RouteName, RouteState, StreamState } from './record.ts';
+import type {
+  Counters,
+  DeadLetter,
+  DeadLetterFilter,
+  LookUp,
+  ParkedMessage,
+  RecordTrail,
+  RouteName,
+  RouteState,
+  StreamState,
+} from './record.ts';
 
 export interface AppendResult {
   readonly state: StreamState;
@@ -157,7 +167,16 @@ export interface Calls {
     };
     result: ParkedRows;
   };
-  deadLetters: { argument: { readonly route: RouteName; readonly limit: number }; result: ParkedRows };
+  findDeadLetters: {
+    argument: {
+      readonly filter: DeadLetterFilter;
+      readonly order: 'oldest' | 'newest';
+      /** The id behind which it begins. */
+      readonly from: number | undefined;
+    };
+    result: { readonly letters: readonly DeadLetter[]; readonly next: number | undefined };
+  };
+  deadLetterRecord: { argument: number; result: PackedPage };
   parkedLanes: {
     argument: RouteName;
     result: readonly {

@@ -116,6 +116,32 @@ export interface ParkedMessage extends Parked {
   readonly record: JournalRecord;
 }
 
+/** A message that can never pass, and its Event in short; the record is asked for by itself, for it may be large. */
+export interface DeadLetter extends Omit<Parked, 'key' | 'state' | 'parkedAt'> {
+  readonly id: number;
+  readonly route: RouteName;
+  /** Milliseconds since 1970. */
+  readonly diedAt: number;
+  /** Of the CloudEvent's data. */
+  readonly bytes: number;
+  /** Of the CloudEvent; empty where the record is damaged. */
+  readonly eventId: string;
+  readonly object: string;
+  readonly eventReason: string | undefined;
+  readonly occurredAt: string | undefined;
+}
+
+/** All that is given must fit. */
+export interface DeadLetterFilter {
+  readonly route?: RouteName | undefined;
+  readonly reason?: RejectReason | undefined;
+  /** Died then or later, or then or before, in milliseconds since 1970. */
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  /** Any of them: ids of dead letters or of CloudEvents. */
+  readonly ids?: readonly string[] | undefined;
+}
+
 /** The paper trail of one delivery. */
 export interface DeliveredReceipt {
   readonly stream: StreamName;

@@ -10,7 +10,7 @@ import { RouteWorker } from '../../src/delivery/route-worker.ts';
 import { openJournal } from '../../src/journal/open.ts';
 import type { RouteName } from '../../src/journal/record.ts';
 import type { Route } from '../../src/routing/route.ts';
-import { appendLive, drain, imbalance, parkedAt, readAll, routeState } from '../journal/fixture.ts';
+import { appendLive, deadLettersOf, drain, imbalance, parkedAt, readAll, routeState } from '../journal/fixture.ts';
 
 const log = pino({ level: 'silent' });
 const NAME = 'everything' as RouteName;
@@ -75,7 +75,7 @@ test('a message whose record was damaged, or has gone, while it was parked is a 
   stop.abort();
   await ended;
   expect(stored.map(({ attributes: { id } }) => id)).toEqual(['uid.1', 'uid.3', 'uid.5']);
-  const dead = await journal.deadLetters(NAME, 10);
+  const dead = await deadLettersOf(journal, NAME);
   expect(dead.map(({ cursor, reason }) => [cursor.position, reason])).toEqual([
     ['012', 'corrupt-record'],
     ['014', 'corrupt-record'],

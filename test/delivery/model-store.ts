@@ -5,7 +5,7 @@ import type { Cursor, ResourceVersion, StreamName } from '../../src/envelope/pos
 import { parseResourceVersion } from '../../src/envelope/position.ts';
 import type { Journal } from '../../src/journal/port.ts';
 import type { JournalRecord, RouteName, RouteState } from '../../src/journal/record.ts';
-import { open, type Place, temporaryPlace } from '../journal/fixture.ts';
+import { deadLettersOf, open, type Place, temporaryPlace } from '../journal/fixture.ts';
 import { ModelJournal } from './model-journal.ts';
 
 /** `pause` stands where a crash may come between two commits. */
@@ -136,8 +136,8 @@ export class FileStore implements Store {
   }
 
   async dead(route: RouteName): Promise<ReadonlyMap<string, string>> {
-    const rows = await this.#real.deadLetters(route, 10_000);
-    return new Map(rows.map(({ record, reason }) => [record.attributes.id, reason]));
+    const rows = await deadLettersOf(this.#real, route);
+    return new Map(rows.map(({ eventId, reason }) => [eventId, reason]));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

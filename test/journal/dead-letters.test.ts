@@ -1,14 +1,12 @@
 import { pino } from 'pino';
 import { expect, test, vi } from 'vitest';
-import { ALL_NAMESPACES, ORIGIN } from '../../src/envelope/position.ts';
-import type { Journal } from '../../src/journal/port.ts';
-import type { Parked, RouteName } from '../../src/journal/record.ts';
+import type { DeadLetterFilter } from '../../src/journal/record.ts';
 import {
   appendLive,
-  cursorOf,
+  deadLettersOf,
+  die,
   imbalance,
   open,
-  parkedAt,
   readAll,
   routeName,
   routeState,
@@ -20,22 +18,6 @@ vi.setConfig({ testTimeout: 60_000 });
 const FEW = routeName('few');
 const MANY = routeName('many');
 const OPTIONS = { startFrom: 'oldest', atQuota: 'expire' } as const;
-
-/** The next so many records of the route become dead letters. */
-async function die(journal: Journal, route: RouteName, n: number, rest: Partial<Parked> = {}): Promise<void> {
-  const { cursors } = await routeState(journal, route);
-  const records = (await readAll(journal, cursors.get(ALL_NAMESPACES) ?? ORIGIN)).slice(0, n);
-  const last = records.at(-1);
-  if (!last) throw new Error('there is nothing to die');
-  await journal.settle({
-    route,
-    cursors: new Map([[ALL_NAMESPACES, cursorOf(last)]]),
-    counters: { read: records.length, dead: records.length },
-    receipts: [],
-    parked: records.map((record) => parkedAt(record, { state: 'dead', reason: 'too-large', ...rest })),
-    unparked: [],
-  });
-}
 
 test('beyond their limit the oldest go, of the route that has the most; counted, logged, and known as dropped', async () => {
   await using place = await temporaryPlace();
@@ -55,10 +37,8 @@ test('beyond their limit the oldest go, of the route that has the most; counted,
   expect(few).toMatchObject({ deadLetters: 5, dropped: { byCommand: 0, byLimit: 0 } });
   expect(many).toMatchObject({ deadLetters: 15, counters: { dead: 40 }, dropped: { byCommand: 0, byLimit: 25 } });
   expect([few, many].map(imbalance)).toEqual([0, 0]);
-  const left = await journal.deadLetters(MANY, 100);
-  expect(left.map(({ record }) => Number(record.position.slice(2)))).toEqual(
-    Array.from({ length: 15 }, (_, i) => 26 + i),
-  );
+  const left = await deadLettersOf(journal, MANY);
+  expect(left.map(({ eventId }) => Number(eventId.slice(4)))).toEqual(Array.from({ length: 15 }, (_, i) => 26 + i));
   const [trail] = await journal.paperTrail.of((await readAll(journal)).slice(0, 1));
   expect(trail?.routes.map(({ route, parked, passedOver }) => [route, parked.length, passedOver?.reason])).toEqual([
     [FEW, 1, undefined],
@@ -83,4 +63,34 @@ test('a limit that was lowered is kept after the next start, step by step', asyn
   await journal.openRoute(MANY, OPTIONS);
   await vi.waitFor(async () => expect(await journal.stats()).toMatchObject({ deadLetters: 10 }));
   expect(await routeState(journal, MANY)).toMatchObject({ counters: { dead: 700 }, dropped: { byLimit: 690 } });
+});
+
+test('dead letters are found by route, reason, time and either id, in steps, from the oldest or the newest on', async () => {
+  await using place = await temporaryPlace();
+  await using journal = await open(place);
+  for (const route of [FEW, MANY]) await journal.openRoute(route, OPTIONS);
+  await appendLive(journal, 1, 1_200);
+  await die(journal, MANY, 1_100, { parkedAt: 1_000 });
+  await die(journal, FEW, 3, { parkedAt: 2_000, reason: 'invalid-message' });
+  const find = async (filter: DeadLetterFilter, order?: 'newest') => {
+    const found = (await Array.fromAsync(journal.deadLetters.find(filter, order))).flat();
+    return found.map(({ route, eventId }) => `${route} ${eventId}`);
+  };
+  const all = await find({});
+  expect(all).toHaveLength(1_103);
+  expect(all.slice(0, 2)).toEqual(['many uid.1', 'many uid.2']);
+  expect(await find({}, 'newest')).toEqual(all.toReversed());
+  const few = ['few uid.1', 'few uid.2', 'few uid.3'];
+  expect(await find({ route: FEW })).toEqual(few);
+  expect(await find({ reason: 'invalid-message' })).toEqual(few);
+  expect(await find({ since: 2_000 })).toEqual(few);
+  expect(await find({ since: 1_001, until: 1_999 })).toEqual([]);
+  expect(await find({ until: 1_000 })).toHaveLength(1_100);
+  expect(await find({ ids: ['uid.2'] })).toEqual(['many uid.2', 'few uid.2']);
+  expect(await find({ ids: ['1102', '7'] })).toEqual(['many uid.7', 'few uid.2']);
+  expect(await find({ ids: ['uid.2'], route: FEW })).toEqual(['few uid.2']);
+  const [one] = await deadLettersOf(journal, FEW);
+  expect(one).toMatchObject({ object: 'Pod/web/pod-1', bytes: 84, diedAt: 2_000, reason: 'invalid-message' });
+  expect(one && (await journal.deadLetters.recordOf(one))).toMatchObject({ key: 'Pod/web/pod-1', intact: true });
+  expect(await journal.deadLetters.recordOf({ id: 5_000 })).toBeUndefined();
 });

@@ -15,7 +15,15 @@ import {
 } from '../../src/envelope/position.ts';
 import { type OpenOptions, openJournal } from '../../src/journal/open.ts';
 import type { Journal } from '../../src/journal/port.ts';
-import type { JournalRecord, NewRecord, Parked, RouteName, RouteState, StreamState } from '../../src/journal/record.ts';
+import type {
+  DeadLetter,
+  JournalRecord,
+  NewRecord,
+  Parked,
+  RouteName,
+  RouteState,
+  StreamState,
+} from '../../src/journal/record.ts';
 
 export const never = new AbortController().signal;
 
@@ -174,6 +182,27 @@ export async function routeState(journal: Journal, route: RouteName): Promise<Ro
   const found = (await journal.routes()).find((state) => state.route === route);
   if (!found) throw new Error(`no route ${route}`);
   return found;
+}
+
+/** The next so many records of the route become dead letters. */
+export async function die(journal: Journal, route: RouteName, n: number, rest: Partial<Parked> = {}): Promise<void> {
+  const { cursors } = await routeState(journal, route);
+  const records = (await readAll(journal, cursors.get(ALL_NAMESPACES) ?? ORIGIN)).slice(0, n);
+  const last = records.at(-1);
+  if (!last) throw new Error('there is nothing to die');
+  await journal.settle({
+    route,
+    cursors: new Map([[ALL_NAMESPACES, cursorOf(last)]]),
+    counters: { read: records.length, dead: records.length },
+    receipts: [],
+    parked: records.map((record) => parkedAt(record, { state: 'dead', reason: 'too-large', ...rest })),
+    unparked: [],
+  });
+}
+
+/** The oldest first. */
+export async function deadLettersOf(journal: Journal, route: RouteName): Promise<DeadLetter[]> {
+  return (await Array.fromAsync(journal.deadLetters.find({ route }))).flat();
 }
 
 export async function recordsLeft(journal: Journal): Promise<number> {

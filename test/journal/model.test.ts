@@ -12,6 +12,7 @@ import type { Journal } from '../../src/journal/port.ts';
 import type { NewRecord, ParkedMessage, Settlement, StreamState } from '../../src/journal/record.ts';
 import {
   cursorOf,
+  deadLettersOf,
   event,
   gap,
   imbalance,
@@ -150,7 +151,7 @@ class Subject {
     if (!this.#tight) return;
     const hidden = model.records.length - model.visible.length;
     const settled = async () => {
-      const dead = await this.journal.deadLetters(ROUTE, 1_000);
+      const dead = await deadLettersOf(this.journal, ROUTE);
       expect((await this.journal.stats()).records).toBe(hidden + dead.length);
     };
     await vi.waitFor(settled, { timeout: 10_000 });

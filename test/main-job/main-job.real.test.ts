@@ -11,6 +11,7 @@ import type { KubeAddress } from '../backends/kube.ts';
 import { EventWriter, type NewEvent } from '../backends/load.ts';
 import { freePort, type Program } from '../backends/process.ts';
 import { watchTruth } from '../backends/truth.ts';
+import { deadLettersOf } from '../journal/fixture.ts';
 import { booksOf, idOf, tableOf } from './books.ts';
 import { startDaemonProcess, until, watching } from './daemon-process.ts';
 import {
@@ -125,6 +126,5 @@ async function deadLetters(directory: string, route: string): Promise<ReadonlySe
     log: pino({ level: 'silent' }),
   };
   await using journal = await openJournal({ ...options, path: join(directory, 'journal.db') });
-  const letters = await journal.deadLetters(route as RouteName, 1_000);
-  return new Set(letters.map(({ record }) => record.attributes.id));
+  return new Set((await deadLettersOf(journal, route as RouteName)).map(({ eventId }) => eventId));
 }
