@@ -7,7 +7,22 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { expect, test, vi } from 'vitest';
-import { appendLive, event, never, open, type Place, readAll, state, temporaryPlace, versions } from './fixture.ts';
+import { ALL_NAMESPACES } from '../../src/envelope/position.ts';
+import {
+  appendLive,
+  cursorOf,
+  event,
+  imbalance,
+  never,
+  open,
+  type Place,
+  parkedAt,
+  readAll,
+  routeName,
+  state,
+  temporaryPlace,
+  versions,
+} from './fixture.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -150,6 +165,26 @@ test.for([
     await expect(appendLive(journal, 7, 7)).rejects.toThrow('put it and its -wal back');
   },
 );
+
+test('what damage has taken from the parked messages shows in the books, for they are counted and never computed', async () => {
+  await using place = await temporaryPlace();
+  const route = routeName('r');
+  await using before = await open(place);
+  await before.openRoute(route, { startFrom: 'oldest', atQuota: 'expire' });
+  await appendLive(before, 1, 2);
+  const records = await readAll(before);
+  const cursors = new Map([[ALL_NAMESPACES, cursorOf(records[1] ?? expect.unreachable())]]);
+  const parked = records.map((record) => parkedAt(record));
+  await before.settle({ route, cursors, counters: { read: 2 }, receipts: [], parked, unparked: [] });
+  await before[Symbol.asyncDispose]();
+  using file = new DatabaseSync(place.path);
+  file.exec('DELETE FROM parked WHERE id = 1');
+  file.close();
+  await using after = await open(place);
+  const [state] = await after.routes();
+  expect(state?.pending).toBe(1);
+  expect(state && imbalance(state)).toBe(1);
+});
 
 test('a journal that is replaced by another while nothing happens says so by itself', async () => {
   await using place = await temporaryPlace();

@@ -22,7 +22,12 @@ async function onSmallDisk(size: string, program: string, ...args: string[]): Pr
   const script = 'size=$0; mount -t tmpfs -o size=$size tmpfs "$3" && exec "$@"';
   await using place = await temporaryPlace();
   const argv = ['-Urm', 'sh', '-c', script, size, process.execPath, program, place.directory, ...args];
-  const child = spawn('unshare', argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+  // Whoever waits in there for ever ends as well, and has not said what was expected.
+  const child = spawn('unshare', argv, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: 120_000,
+    killSignal: 'SIGKILL',
+  });
   const [said] = await Promise.all([text(child.stdout), once(child, 'exit')]);
   return said.split('\n').flatMap((line) => (line === '' ? [] : JSON.parse(line)));
 }

@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { ALL_NAMESPACES, ORIGIN } from '../../src/envelope/position.ts';
+import type { Journal } from '../../src/journal/port.ts';
 import type { JournalRecord } from '../../src/journal/record.ts';
 import {
   appendLive,
@@ -155,6 +156,40 @@ test('what a route settles is there after a restart: cursor, counters and parked
   });
   const [dead] = await deadLettersOf(after, ROUTE);
   expect(dead).toMatchObject({ reason: 'too-large', cursor: cursorOf(three) });
+});
+
+test('a settlement that comes after a later one moves no cursor back', async () => {
+  await using place = await temporaryPlace();
+  await using journal = await open(place);
+  await appendLive(journal, 1, 4);
+  await journal.openRoute(ROUTE, { ...NOW, startFrom: 'oldest' });
+  const records = await readAll(journal);
+  for (const last of [3, 1]) {
+    const cursor = cursorOf(records[last] ?? expect.unreachable());
+    const nothing = { route: ROUTE, counters: {}, receipts: [], parked: [], unparked: [] };
+    await journal.settle({ ...nothing, cursors: new Map([[ALL_NAMESPACES, cursor]]) });
+  }
+  const [route] = await journal.routes();
+  expect(route?.cursors.get(ALL_NAMESPACES)).toEqual(cursorOf(records[3] ?? expect.unreachable()));
+});
+
+test('the id of a parked message that is gone is never given to another, also after a restart', async () => {
+  await using place = await temporaryPlace();
+  await using before = await open(place);
+  await appendLive(before, 1, 1);
+  const nothing = { route: ROUTE, cursors: new Map(), counters: {}, receipts: [], parked: [], unparked: [] };
+  const park = async (journal: Journal) => {
+    await journal.openRoute(ROUTE, NOW);
+    const [record] = await readAll(journal);
+    await journal.settle({ ...nothing, parked: [parkedAt(record ?? expect.unreachable())] });
+    const [parked] = await journal.parked(ROUTE, {}, 1);
+    return parked?.id ?? expect.unreachable();
+  };
+  const first = await park(before);
+  await before.settle({ ...nothing, unparked: [first] });
+  await before[Symbol.asyncDispose]();
+  await using after = await open(place);
+  expect(await park(after)).toBeGreaterThan(first);
 });
 
 test('parked messages are found by route, destination and key, in the order in which they were parked', async () => {

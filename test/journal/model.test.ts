@@ -27,7 +27,8 @@ import {
 } from './fixture.ts';
 import { Model, type Step, step } from './model.ts';
 
-vi.setConfig({ testTimeout: 180_000 });
+const HISTORIES = Number(process.env.HISTORIES ?? 10);
+vi.setConfig({ testTimeout: 120_000 + 6_000 * HISTORIES });
 
 const ROUTE = routeName('model');
 class Subject {
@@ -277,7 +278,7 @@ test('the journal behaves like an array, whatever happens to it', async () => {
     maxBytes: fc.constantFrom(1, 1024 ** 3),
   });
   await fc.assert(
-    fc.asyncProperty(options, fc.array(step, { minLength: 5, maxLength: 40 }), async (options, steps) => {
+    fc.asyncProperty(options, fc.array(step, { minLength: 5, maxLength: 40, size: 'max' }), async (options, steps) => {
       await using place = await temporaryPlace();
       const subject = new Subject(await open(place, options), place, options);
       try {
@@ -291,6 +292,6 @@ test('the journal behaves like an array, whatever happens to it', async () => {
         await subject.journal[Symbol.asyncDispose]();
       }
     }),
-    { numRuns: 10, interruptAfterTimeLimit: 60_000, markInterruptAsFailure: false },
+    { numRuns: HISTORIES, interruptAfterTimeLimit: 6_000 * HISTORIES, markInterruptAsFailure: false },
   );
 });

@@ -135,6 +135,21 @@ test('a removed route holds nothing back, and finds a gap and its cursor when it
   expect(versions(left).at(-1)).toBe('1500');
 });
 
+test('what retention has deleted does not come back with a list that brings it again', async () => {
+  await using place = await temporaryPlace();
+  await using journal = await open(place, { maxBytes: QUOTA });
+  await journal.openRoute(FAST, EXPIRE);
+  for (let at = 1; at <= 1_500; at += 50) {
+    await appendLive(journal, at, at + 49, SIZE);
+    await drain(journal, FAST);
+  }
+  await vi.waitFor(async () => expect((await journal.stats()).bytes).toBeLessThanOrEqual(QUOTA));
+  const oldest = Number(versions(await readAll(journal))[0]);
+  const { inserted } = await journal.append({ records: [event(1), event(oldest - 1)], state: state(1_500) }, never);
+  expect(inserted).toBe(0);
+  expect(versions(await readAll(journal))[0]).toBe(String(oldest));
+});
+
 test('without any route the journal keeps what fits, and takes in all the same', async () => {
   await using place = await temporaryPlace();
   await using journal = await open(place, { maxBytes: QUOTA });

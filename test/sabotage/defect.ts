@@ -15,6 +15,10 @@ export type Row =
   | { readonly kind: 'unit' | 'real'; readonly test: string }
   | { readonly kind: 'fault'; readonly fault: string };
 
+export function nameOf(row: Row): string {
+  return row.kind === 'fault' ? `fault "${row.fault}"` : row.test;
+}
+
 export function unit(test: string): Row {
   return { kind: 'unit', test };
 }

@@ -1,6 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { FAULTS } from '../faults/families/all.ts';
+import type { Row } from './defect.ts';
 import { DEFECTS } from './defects/all.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -12,3 +14,14 @@ test('each defect still fits the code, and none of them is there by itself', () 
   });
   expect(outdated.map(({ name, file }) => `${file}: ${name}`)).toEqual([]);
 });
+
+test('there are forty defects at least, each with a name of its own and a row that exists', () => {
+  expect(new Set(DEFECTS.map(({ name }) => name)).size).toBe(DEFECTS.length);
+  expect(DEFECTS.length).toBeGreaterThanOrEqual(40);
+  expect(DEFECTS.filter(({ row }) => !exists(row)).map(({ name }) => name)).toEqual([]);
+});
+
+function exists(row: Row): boolean {
+  if (row.kind === 'fault') return FAULTS.some(({ name }) => name.startsWith(row.fault));
+  return existsSync(fileURLToPath(new URL(row.test, root)));
+}

@@ -9,6 +9,13 @@ export const JOURNAL: readonly Defect[] = [
     row: unit('test/journal/faults.test.ts'),
   },
   {
+    name: 'an append is acknowledged as soon as it is sent to be committed',
+    file: 'src/journal/commits.ts',
+    find: "    const { replies, usage } = await this.#link.call('commit', changes);\n",
+    put: "    const sent = this.#link.call('commit', changes);\n    for (const { change, resolve } of batch) if (change.kind === 'append') resolve({ state: change.argument.state, fresh: Uint8Array.of(), hidden: false });\n    const { replies, usage } = await sent;\n",
+    row: unit('test/journal/faults.test.ts'),
+  },
+  {
     name: 'the lock on the file is not taken',
     file: 'src/journal/schema.ts',
     find: 'PRAGMA locking_mode = EXCLUSIVE;',
@@ -62,7 +69,28 @@ export const JOURNAL: readonly Defect[] = [
     file: 'src/journal/routes.ts',
     find: 'WHERE (excluded.epoch, excluded.position) > (epoch, position)`',
     put: '`',
-    row: unit('test/journal/model.test.ts'),
+    row: unit('test/journal/journal.test.ts'),
+  },
+  {
+    name: 'pending is computed from the other counters, and not counted',
+    file: 'src/journal/routes.ts',
+    find: 'pending: Number(this.#pending.get(id)?.count),',
+    put: 'pending: read - delivered - filtered - limited - dead - expired,',
+    row: unit('test/journal/faults.test.ts'),
+  },
+  {
+    name: 'the limit takes dead letters away and does not count them',
+    file: 'src/journal/dead-letters.ts',
+    find: '      this.#droppedByLimit.run(Number(route));\n',
+    put: '',
+    row: unit('test/journal/dead-letters.test.ts'),
+  },
+  {
+    name: 'the limit takes the dead letters of another route',
+    file: 'src/journal/dead-letters.ts',
+    find: 'return this.#drop(this.#oldestOf.all(dead.fullest, most));',
+    put: 'return this.#drop(this.#oldest.all(most));',
+    row: unit('test/journal/dead-letters.test.ts'),
   },
   {
     name: 'what expires at the quota is not announced',
@@ -118,7 +146,7 @@ export const JOURNAL: readonly Defect[] = [
     file: 'src/journal/settle.ts',
     find: 'this.#count.run(read, delivered,',
     put: 'this.#count.run(read > 0 ? delivered + filtered + limited + expired : 0, delivered,',
-    row: fault('daemon: killed at any moment'),
+    row: unit('test/journal/model.test.ts'),
   },
   {
     name: 'a cursor is committed without the counters that go with it',

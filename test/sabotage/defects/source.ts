@@ -93,6 +93,27 @@ export const SOURCE: readonly Defect[] = [
     row: unit('test/source/lines.test.ts'),
   },
   {
+    name: 'a damaged line is passed over',
+    file: 'src/source/watch-lines.ts',
+    find: "return { records, rv: newest, end: damaged('not a line of a watch', line) };",
+    put: 'continue;',
+    row: unit('test/source/damage.property.test.ts'),
+  },
+  {
+    name: 'a damaged character becomes another one',
+    file: 'src/source/watch-lines.ts',
+    find: 'fatal: true',
+    put: 'fatal: false',
+    row: unit('test/source/damage.property.test.ts'),
+  },
+  {
+    name: 'the API server is asked again before it has said',
+    file: 'src/source/step.ts',
+    find: 'return wait({ ...state, failures }, Math.max(afterMs, backOffMs(failures)));',
+    put: 'return wait({ ...state, failures }, afterMs < 0 ? afterMs : backOffMs(failures));',
+    row: unit('test/source/step.property.test.ts'),
+  },
+  {
     name: 'two objects of one name share a key',
     file: 'src/envelope/text.ts',
     find: "${group === '' ? '' : `.${keyPart(group)}`}",
