@@ -132,9 +132,10 @@ export class Deliveries {
     }).toSorted((a, b) => a.at - b.at);
   }
 
-  /** Of the whole run, in milliseconds. */
-  latency(name: string): { readonly p50: number; readonly p99: number; readonly max: number } {
-    const sorted = Float32Array.from(this.#taken(name), ({ ms }) => ms).sort();
+  /** Of the whole run, in milliseconds, or of what was emitted when `counts` says so of milliseconds since 1970. */
+  latency(name: string, counts: (at: number) => boolean = () => true): Omit<Latency, 'at'> & { readonly max: number } {
+    const taken = [...this.#taken(name)].filter(({ from }) => counts(this.#origin + from));
+    const sorted = Float32Array.from(taken, ({ ms }) => ms).sort();
     return { p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), max: quantile(sorted, 1) };
   }
 

@@ -63,11 +63,11 @@ function figuresOf(soak: Soak): readonly (readonly [string, string])[] {
   const highest = (of: (sample: Sample) => number) => Math.max(0, ...samples.map(of));
   const kills = done.filter(({ name }) => name === 'daemon: killed').length;
   return [
-    ['time', `${Math.round((soak.ended - soak.began) / 60_000)} min at ${soak.rate} Events/s, seed ${soak.seed}`],
+    ['time', `${durationOf(soak)} at ${soak.rate} Events/s, seed ${soak.seed}`],
     ['machine', `${cpus().length} cores, load ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}`],
-    ['faults', `${done.length}, of which ${kills} SIGKILLs of the daemon; ${deliveries.gaps} gap records`],
+    ['faults', `${done.length}, of which ${kills} SIGKILLs of the daemon; gap records: ${deliveries.gaps}`],
     ...Array.from(tallies, ([route, tally]) => [`${route}: what became of it`, fatesOf(tally)] as const),
-    ...Array.from(tallies.keys(), (route) => [`${route}: from the API server`, latencyOf(deliveries, route)] as const),
+    ...Array.from(tallies.keys(), (route) => [`${route}: from the API server`, latencyOf(soak, route)] as const),
     [
       'books',
       `${samples.length} scrapes, ${verdict.broken.some((one) => one.startsWith('read =')) ? 'not all' : 'all'} balanced`,
@@ -94,16 +94,27 @@ function fatesOf({ emitted, delivered, unrecoverable, missing, disorder, repeats
   return `${count(emitted)} emitted, ${count(delivered)} delivered, ${gone}**${count(missing.length)} missing**, ${count(disorder.length)} out of order, ${count(repeats)} repeats`;
 }
 
-function latencyOf(deliveries: Deliveries, route: string): string {
-  const { p50, p99, max } = deliveries.latency(route);
-  return `p50 ${Math.round(p50)} ms, p99 ${count(Math.round(p99))} ms, max ${count(Math.round(max))} ms, faults and all`;
+/** What is emitted so long before a fault is not hit by it, and so long afterwards nothing is piled up any more. */
+const BEFORE_MS = 2_000;
+const AFTERWARDS_MS = 20_000;
+
+function latencyOf({ deliveries, done }: Soak, route: string): string {
+  const isCalm = (at: number) => done.every(({ from, to }) => at < from - BEFORE_MS || at > to + AFTERWARDS_MS);
+  const [calm, all] = [deliveries.latency(route, isCalm), deliveries.latency(route)];
+  const ms = (value: number) => `${count(Math.round(value))} ms`;
+  return `p50 ${ms(calm.p50)}, p99 ${ms(calm.p99)} between faults; p99 ${ms(all.p99)}, max ${ms(all.max)} with them`;
 }
 
 function growthOf(growth: readonly Growth[]): string {
-  if (growth.length === 0) return 'no start of the daemon ran for the 10 minutes that its growth takes to be judged';
+  if (growth.length === 0) return 'growth not judged, which takes a daemon 10 minutes';
   return growth
     .map(({ slope, error, minutes }) => `${slope.toFixed(1)} ± ${error.toFixed(1)} MiB an hour in ${minutes} min`)
     .join('; ');
+}
+
+function durationOf({ began, ended }: Soak): string {
+  const seconds = Math.round((ended - began) / 1_000);
+  return seconds < 180 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
 }
 
 function count(value: number): string {
