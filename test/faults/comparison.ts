@@ -4,33 +4,35 @@ import type { Outage } from './brokers.ts';
 import { type Delivery, p99, readDeliveries, spansOf } from './deliveries.ts';
 import type { Scene } from './scene.ts';
 
-const PAIRS = 2;
-/** Revisions that go before. */
+/** The same before and after: a machine that gets faster or slower meanwhile is then neither's gain. */
+const TURNS = ['whole', 'broken', 'broken', 'whole'] as const;
+/** Revisions that go before all of it: what a daemon needs to get warm belongs to neither. */
 const WARM = 1_500;
+/** Revisions that go before each span: a load that begins, and an outage that is noticed, are no part of it. */
+const STEADY = 600;
 /** What a machine that does other things too makes of nothing. */
 const NOISE = { ratio: 3, ms: 250 };
 
-/** Without the outage and with it, each for as long; what piles up and flows off in between is not measured. */
+/** Without the outage and with it, each for as long, and each begun in the same way: in silence, with nothing waiting. */
 export async function alternately(scene: Scene, { begin, end }: Outage): Promise<void> {
-  const ms = scene.quick ? 5_000 : 150_000;
-  // What a daemon needs to get warm belongs to neither.
   await scene.written(WARM);
-  await drained(scene);
-  for (let pair = 0; pair < PAIRS; pair += 1) {
-    scene.mark('whole');
-    await sleep(ms);
-    scene.mark('breaking');
-    await begin();
-    scene.mark('broken');
-    await sleep(ms);
-    scene.mark('mending');
-    await end();
+  for (const what of TURNS) {
+    await scene.rest();
     await drained(scene);
+    if (what === 'broken') await begin();
+    scene.write();
+    await scene.written(STEADY);
+    scene.mark(what);
+    await sleep(scene.quick ? 5_000 : 150_000);
+    scene.mark('over');
+    if (what === 'broken') await end();
   }
+  await scene.rest();
+  await drained(scene);
 }
 
 /** Settles when the daemon says, from now on, that next to nothing waits. */
-export async function drained(scene: Scene): Promise<void> {
+async function drained(scene: Scene): Promise<void> {
   const began = Date.now();
   for (;;) {
     const last = scene.scraper.scrapes.at(-1);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startMosquitto } from '../../backends/mosquitto.ts';
 import { until } from '../../main-job/daemon-process.ts';
 import { BROKERS, type BrokerName, brokerOf, owned } from '../brokers.ts';
-import { alternately, compare, drained } from '../comparison.ts';
+import { alternately, compare } from '../comparison.ts';
 import { splitBrokers } from '../destinations.ts';
 import type { Fault } from '../fault.ts';
 import { kafkaCluster } from '../kafka-leaders.ts';
@@ -140,17 +140,8 @@ export const BROKER_FAULTS: readonly Fault[] = [
     brokers: ['kafka', 'nats', 'pubsub'],
     scene: { start: splitBrokers({ names: pods, by: 'event.regarding.name', hit: [gone], how: 'gone' }) },
     async inject(scene) {
-      const begin = async () => {
-        // In silence, so that nothing is acknowledged that goes with the topic.
-        await scene.rest();
-        await drained(scene);
-        await Promise.all(scene.brokers.map(({ outage }) => outage?.begin()));
-        scene.write();
-      };
-      const end = async () => {
-        await Promise.all(scene.brokers.map(({ outage }) => outage?.end()));
-      };
-      await alternately(scene, { begin, end });
+      // What is acknowledged just before would go with the topic: the comparison begins its outages in silence.
+      await alternately(scene, { begin: () => begin(scene), end: () => end(scene) });
     },
     judge: (scene) => compare(scene, ({ key }) => key.endsWith(`/${gone}`)),
   },
