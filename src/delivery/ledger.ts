@@ -42,8 +42,6 @@ export class Ledger {
   readonly #pace: Pace;
   /** Parked messages that have been delivered or have died, to be committed. */
   #unparked: Entry[] = [];
-  /** How often the route has been replayed: part of each message's deduplication id. */
-  replays = 0;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -80,8 +78,8 @@ export class Ledger {
     this.lanes[Symbol.dispose]();
   }
 
-  /** A record that the route has just read. */
-  admit(record: JournalRecord): void {
+  /** A record that the route has just read, and the number of the replay that it belongs to, or 0. */
+  admit(record: JournalRecord, replay: number): void {
     const { route, clock } = this.#options;
     const decision = route.decide(record, clock.wall());
     if (decision.kind === 'filtered' || decision.kind === 'expired') {
@@ -89,7 +87,7 @@ export class Ledger {
       return;
     }
     const place = decision.kind === 'publish' ? decision : { destination: '', key: record.key };
-    const entry = entryOf(record, place, { route: route.name, replay: this.replays });
+    const entry = entryOf(record, place, { route: route.name, replay });
     this.#window.add(entry);
     const lane = this.lanes.of(entry.destination, entry.key);
     if (decision.kind === 'reject') this.#end(entry, { ...decision, state: 'dead' });

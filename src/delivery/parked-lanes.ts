@@ -82,6 +82,13 @@ export class Lane {
     return this.loaded.size === 0 ? PROBES : 0;
   }
 
+  /** Which rows to load: of a destination that probes, the first message of each key. */
+  get rows(): Parameters<Journal['parked']>[1] {
+    const { destination, key, after, flowing, probedKey } = this;
+    if (key !== undefined) return { destination, key, after };
+    return flowing ? { destination, after } : { destination, firstOfEachKeyBehind: probedKey ?? null };
+  }
+
   /** Those of the rows that are to be tried now: where it probes, the first of each key; and none that is in hand. */
   take(rows: readonly ParkedMessage[]): readonly ParkedMessage[] {
     const inHand = new Set(Array.from(this.loaded, ({ parked }) => parked?.id));

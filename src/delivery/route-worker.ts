@@ -1,17 +1,21 @@
 import type { Logger } from 'pino';
 import type { Adapter, Capabilities } from '../adapter.ts';
 import type { Clock } from '../clock.ts';
-import { type Cursor, compareCursors, ORIGIN, type StreamName } from '../envelope/position.ts';
+import { type Cursor, compareCursors, END, ORIGIN, type StreamName } from '../envelope/position.ts';
 import { failpoint } from '../failpoint.ts';
 import type { Journal } from '../journal/port.ts';
+import type { ReplayAnswer, ReplayFrom } from '../journal/record.ts';
 import type { Route } from '../routing/route.ts';
 import { Bell } from './bell.ts';
-import { Connection, type ConnectionState } from './connection.ts';
-import type { Entry, Hold } from './entry.ts';
+import { Connection } from './connection.ts';
+import type { Entry } from './entry.ts';
 import type { Deadlines } from './guard.ts';
 import { Ledger } from './ledger.ts';
-import type { Lane } from './parked-lanes.ts';
+import { Replays } from './replays.ts';
+import { laneStatus, type RouteStatus } from './route-status.ts';
 import type { WindowLimit } from './window.ts';
+
+export type { RouteStatus } from './route-status.ts';
 
 /** What a crash can repeat, per route. */
 const WINDOW: WindowLimit = { records: 4096, bytes: 16 * 1024 * 1024 };
@@ -19,7 +23,7 @@ const WINDOW: WindowLimit = { records: 4096, bytes: 16 * 1024 * 1024 };
 /** What a route needs of the journal. */
 export type RouteJournal = Pick<
   Journal,
-  'streams' | 'read' | 'onAdvance' | 'openRoute' | 'settle' | 'parked' | 'parkedLanes' | 'onQuota' | 'expire'
+  'streams' | 'read' | 'onAdvance' | 'openRoute' | 'settle' | 'parked' | 'parkedLanes' | 'onQuota' | 'expire' | 'replay'
 >;
 
 export interface RouteWorkerOptions {
@@ -32,23 +36,6 @@ export interface RouteWorkerOptions {
   readonly clock: Clock;
   readonly deadlines?: Deadlines;
   readonly window?: WindowLimit;
-}
-
-export interface RouteStatus {
-  readonly connection: ConnectionState;
-  /** Why nothing of the route gets through, while that is so. */
-  readonly stopped: Hold | undefined;
-  readonly parked: readonly {
-    readonly destination: string;
-    readonly key: string | undefined;
-    readonly verdict: Hold;
-    /** When it is tried next, in milliseconds since 1970; undefined while its messages go out. */
-    readonly nextTryAt: number | undefined;
-  }[];
-  /** Keys whose messages failed just now, and are about to be tried again. */
-  readonly backingOff: readonly string[];
-  readonly unsettled: number;
-  readonly underWay: number;
 }
 
 /**
@@ -70,6 +57,8 @@ export class RouteWorker {
   #turn: StreamName | undefined;
   readonly #quotas: { readonly stream: StreamName; readonly upTo: Cursor }[] = [];
   #underWay = 0;
+  readonly #replays = new Replays();
+  #began = false;
   /** What a quota lets go of is not committed yet: if it came back after a crash, it must not have been overtaken. */
   #expiring = false;
 
@@ -84,17 +73,19 @@ export class RouteWorker {
     return {
       connection: this.#connection.state,
       stopped: this.#ledger.stopped,
-      parked: [...this.#ledger.lanes].map((lane) => this.#laneStatus(lane)),
+      parked: [...this.#ledger.lanes].map((lane) => laneStatus(lane, this.#options.clock)),
       backingOff: this.#ledger.backingOff,
       unsettled: this.#ledger.unsettled,
       underWay: this.#underWay,
     };
   }
 
-  #laneStatus({ destination, key, verdict, flowing, probeAt }: Lane): RouteStatus['parked'][number] {
-    const { clock } = this.#options;
-    const nextTryAt = flowing ? undefined : clock.wall() + Math.max(0, Math.round(probeAt - clock.steady()));
-    return { destination, key, verdict, nextTryAt };
+  /** Settles when it has begun: what the broker has not answered for yet comes first. Rejects when the route ends. */
+  replay(from: ReplayFrom): Promise<ReplayAnswer> {
+    const { route, journal } = this.#options;
+    if (!this.#began) return journal.replay(route.name, from);
+    this.#bell.ring();
+    return this.#replays.ask(from);
   }
 
   /**
@@ -105,6 +96,8 @@ export class RouteWorker {
     await using stack = new AsyncDisposableStack();
     stack.use(this.#bell);
     stack.use(this.#ledger);
+    stack.defer(() => this.#replays.end(new Error('the route has ended: ask again when the daemon runs')));
+    this.#began = true;
     await this.#open(stack);
     const failed = new AbortController();
     const stopped = AbortSignal.any([stop, kill, failed.signal]);
@@ -131,7 +124,7 @@ export class RouteWorker {
   async #open(stack: AsyncDisposableStack): Promise<void> {
     const { route, journal } = this.#options;
     const state = await journal.openRoute(route.name, { startFrom: route.startFrom, atQuota: route.atQuota });
-    this.#ledger.replays = state.replays;
+    for (const [stream, replay] of state.replaying) this.#replays.begun(stream, replay);
     for (const [stream, cursor] of state.cursors) this.#read.set(stream, cursor);
     for (const lane of await journal.parkedLanes(route.name)) this.#ledger.lanes.reopen(lane);
     stack.defer(journal.onAdvance(() => this.#bell.ring()));
@@ -147,7 +140,7 @@ export class RouteWorker {
     while (!stop.aborted) {
       const changed = this.#bell.next();
       if (!this.#ledger.hasRoom) this.#ledger.relieve();
-      if (!(await this.#readOn(stop))) await changed;
+      if (this.#replays.waiting || !(await this.#readOn(stop))) await changed;
       else this.#bell.ring();
     }
   }
@@ -165,7 +158,7 @@ export class RouteWorker {
       failpoint('route.read');
       const movedOn = this.#read.get(stream) !== after && this.#read.has(stream);
       if (movedOn || records.length === 0) continue;
-      for (const record of records) this.#ledger.admit(record);
+      for (const record of records) this.#ledger.admit(record, this.#replays.numberOf(record));
       const last = records.at(-1);
       if (last) this.#read.set(stream, { epoch: last.epoch, position: last.position });
       this.#turn = stream;
@@ -177,7 +170,8 @@ export class RouteWorker {
   async #send(stop: AbortSignal, kill: AbortSignal): Promise<void> {
     while (!stop.aborted || this.#underWay > 0) {
       const changed = this.#bell.next();
-      const up = !stop.aborted && !this.#expiring && this.#connection.state.kind === 'up';
+      const pausing = this.#expiring || this.#replays.waiting;
+      const up = !stop.aborted && !pausing && this.#connection.state.kind === 'up';
       const batch = up ? this.#ledger.nextBatch(this.#underWay) : [];
       if (batch.length === 0) {
         await changed;
@@ -216,12 +210,29 @@ export class RouteWorker {
         this.#bell.ring();
       } else if (this.#quotas.length > 0) {
         await this.#expire();
+      } else if (this.#replays.waiting && this.#underWay === 0) {
+        await this.#replays.next((from) => this.#moveBack(from));
+        this.#bell.ring();
       } else if (stop.aborted && this.#underWay === 0) {
         return;
       } else if (stop.aborted || !(await this.#loadLanes())) {
         await changed;
       }
     }
+  }
+
+  /** What is under way has landed, and is committed as far as it can be; the rest is read again behind the replay. */
+  async #moveBack(from: ReplayFrom): Promise<ReplayAnswer> {
+    const { route, journal, log } = this.#options;
+    const answer = await journal.replay(route.name, from);
+    if ('refused' in answer) return answer;
+    for (const { stream, cursor, ...replay } of answer.streams) {
+      this.#ledger.drop(stream, END);
+      this.#read.set(stream, cursor);
+      this.#replays.begun(stream, replay);
+      log.info({ stream, replay: replay.number, records: replay.records }, 'records are read again, for a replay');
+    }
+    return answer;
   }
 
   async #expire(): Promise<void> {
@@ -259,7 +270,7 @@ export class RouteWorker {
       const wanted = lane.wants(clock.steady());
       if (wanted === 0) continue;
       const { round } = lane;
-      const rows = await journal.parked(route.name, rowsOf(lane), wanted);
+      const rows = await journal.parked(route.name, lane.rows, wanted);
       if (rows.length === 0 && lane.probedKey !== undefined) {
         // Behind the last key there is none: it begins again with the first one.
         lane.probedKey = undefined;
@@ -274,10 +285,4 @@ export class RouteWorker {
     }
     return loaded;
   }
-}
-
-/** A destination that probes is asked for the first message of each key. */
-function rowsOf({ destination, key, after, flowing, probedKey }: Lane): Parameters<Journal['parked']>[1] {
-  if (key !== undefined) return { destination, key, after };
-  return flowing ? { destination, after } : { destination, firstOfEachKeyBehind: probedKey ?? null };
 }

@@ -31,13 +31,15 @@ export interface Gap {
   readonly from: ResourceVersion | undefined;
   readonly to: ResourceVersion | undefined;
   readonly cause: GapCause;
+  /** Of a quota: the route has had all of it, and a replay was about to send it once more. */
+  readonly again?: boolean;
   /** How many revisions in the gap were found all the same. */
   readonly recovered: number;
   readonly now: Date;
 }
 
 /** It takes the position right behind `to`; that of a restored history is the first of its epoch. */
-export function gapRecord({ cluster, stream, from, to, cause, recovered, now }: Gap): NewRecord {
+export function gapRecord({ cluster, stream, from, to, cause, again = false, recovered, now }: Gap): NewRecord {
   const id = `gap.${stream}.${from ?? 'start'}.${to ?? 'end'}`;
   const position = gapPositionOf(cause === 'restored' ? undefined : to);
   const time = now.toISOString() as Time;
@@ -51,7 +53,7 @@ export function gapRecord({ cluster, stream, from, to, cause, recovered, now }: 
     action: 'Watch',
     reason: 'EventsGap',
     regarding,
-    note: `${WHAT_HAPPENED[cause](stream === ALL_NAMESPACES ? 'the cluster' : `namespace ${stream}`, from, to)} ${foundOf(recovered)}`,
+    note: `${WHAT_HAPPENED[again ? 'replay' : cause](stream === ALL_NAMESPACES ? 'the cluster' : `namespace ${stream}`, from, to)} ${foundOf(recovered)}`,
     type: 'Warning',
     count: 1,
     firstTime: time,
@@ -61,7 +63,7 @@ export function gapRecord({ cluster, stream, from, to, cause, recovered, now }: 
   return recordOf({ kind: 'gap', id, position, key: objectKey(regarding), data }, { cluster, origin: 'live', now });
 }
 
-const WHAT_HAPPENED: Record<GapCause, (where: string, from?: string, to?: string) => string> = {
+const WHAT_HAPPENED: Record<GapCause | 'replay', (where: string, from?: string, to?: string) => string> = {
   'first-start': (where, _, to = 'now') =>
     `kube-fanout has observed the Events of ${where} since resourceVersion ${to}; of those before, it could have only what the API server still held.`,
   compacted: (where, from = 'the beginning', to = 'now') =>
@@ -78,6 +80,8 @@ const WHAT_HAPPENED: Record<GapCause, (where: string, from?: string, to?: string
     `The list of the Events of ${where} took longer than the API server kept its snapshot: Events overwritten or deleted from resourceVersion ${from} to ${to} are lost.`,
   quota: (where, from = 'the oldest', to = 'the newest') =>
     `The journal was full: Events of ${where} from resourceVersion ${from} to ${to} expired before this route had delivered them.`,
+  replay: (where, from = 'the oldest', to = 'the newest') =>
+    `The journal was full during a replay: Events of ${where} from resourceVersion ${from} to ${to} are not sent again by this route.`,
 };
 
 function foundOf(recovered: number): string {

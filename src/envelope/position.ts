@@ -52,6 +52,9 @@ export interface Cursor {
 /** Before the first record of every stream. */
 export const ORIGIN: Cursor = { epoch: 0, position: '' as Position };
 
+/** Behind the last one. */
+export const END: Cursor = { epoch: Number.POSITIVE_INFINITY, position: '' as Position };
+
 export function compareCursors(a: Cursor, b: Cursor): number {
   return a.epoch - b.epoch || (a.position < b.position ? -1 : a.position > b.position ? 1 : 0);
 }

@@ -1,11 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { type Cursor, compareCursors, type StreamName } from '../envelope/position.ts';
+import { compareCursors, type StreamName } from '../envelope/position.ts';
 import { failpoint } from '../failpoint.ts';
 import { unpackRecords } from './packed-records.ts';
 import type { ParkedTable } from './parked.ts';
 import type { PassedOver } from './passed-over.ts';
 import type { Calls, Changes } from './protocol.ts';
 import { cursorOf, type Records } from './records.ts';
+import type { ReplayEnds } from './replay-ends.ts';
 import type { Routes } from './routes.ts';
 import type { Settler } from './settle.ts';
 import type { Streams } from './streams.ts';
@@ -17,6 +18,7 @@ interface Tables {
   readonly settler: Settler;
   readonly records: Records;
   readonly passedOver: PassedOver;
+  readonly replayEnds: ReplayEnds;
 }
 
 /** Parked messages that one step expires: each touches half a dozen b-trees, and a step must not take 50 ms. */
@@ -49,22 +51,22 @@ export class Expiry {
     );
   }
 
-  /** What stands before the first record that the route would not get. */
-  missing({ route: name, stream: streamName, upTo }: Calls['missing']['argument']): Cursor | undefined {
-    const { streams, routes } = this.#tables;
+  /** What stands before the first record that the route would not get, and whether it has had all of them before. */
+  missing({ route: name, stream: streamName, upTo }: Calls['missing']['argument']): Calls['missing']['result'] {
+    const { streams, routes, replayEnds } = this.#tables;
     const route = routes.need(name);
     const { id: stream, trimmed } = streams.need(streamName);
     const cursor = routes.cursor(route, stream);
     // The route had been removed for a while, and retention has not waited for it.
-    if (compareCursors(cursor, trimmed) < 0) return cursor;
-    const candidates = [
-      this.#first.get(stream, cursor.epoch, cursor.position, upTo.epoch, upTo.position),
-      this.#firstParked.get(stream, route, upTo.epoch, upTo.position),
-    ].flatMap((row) => (row ? cursorOf(row) : []));
-    const [first] = candidates.sort(compareCursors);
+    if (compareCursors(cursor, trimmed) < 0) return { behind: cursor, again: false };
+    const unread = this.#first.get(stream, cursor.epoch, cursor.position, upTo.epoch, upTo.position);
+    const parked = this.#firstParked.get(stream, route, upTo.epoch, upTo.position);
+    const [first] = [unread, parked].flatMap((row) => (row ? cursorOf(row) : [])).sort(compareCursors);
     if (!first) return undefined;
     const row = this.#before.get(stream, first.epoch, first.position);
-    return row ? cursorOf(row) : trimmed;
+    const end = replayEnds.at(route, stream)?.end;
+    const again = parked === undefined && end !== undefined && compareCursors(upTo, end) <= 0;
+    return { behind: row ? cursorOf(row) : trimmed, again };
   }
 
   expire({

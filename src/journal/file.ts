@@ -17,6 +17,8 @@ import { Reader } from './read.ts';
 import { Records } from './records.ts';
 import { Register } from './register.ts';
 import { RemovedRoutes } from './removed-routes.ts';
+import { Replay } from './replay.ts';
+import { ReplayEnds } from './replay-ends.ts';
 import { Reserve } from './reserve.ts';
 import { Retention } from './retention.ts';
 import { Routes } from './routes.ts';
@@ -51,14 +53,16 @@ export class JournalFile {
     const streams = new Streams(db);
     const records = new Records(db);
     const passedOver = new PassedOver(db);
-    const routes = new Routes(db, { streams, records, passedOver });
+    const replayEnds = new ReplayEnds(db);
+    const routes = new Routes(db, { streams, records, passedOver, replayEnds });
     const parked = new ParkedTable(db, { streams, routes, records, passedOver });
     const deadLetters = new DeadLetters(db, { parked, most: maxDeadLetters ?? Number.POSITIVE_INFINITY });
     const settler = new Settler(db, { streams, routes, parked });
     const appender = new Appender({ streams, records });
-    const expiry = new Expiry(db, { streams, routes, parked, settler, records, passedOver });
-    const removed = new RemovedRoutes(db, { parked, settler, passedOver });
-    const holders = new Holders(db, { streams, routes, deadLetters, records });
+    const expiry = new Expiry(db, { streams, routes, parked, settler, records, passedOver, replayEnds });
+    const removed = new RemovedRoutes(db, { parked, settler, passedOver, replayEnds });
+    const replay = new Replay(db, { streams, routes, records, passedOver, replayEnds });
+    const holders = new Holders(db, { streams, routes, deadLetters, records, replayEnds });
     const room = { isOver: () => this.usage().bytes > maxBytes, isScarce: () => this.#isScarce() };
     const tables = { streams, routes, records, parked, deadLetters, removed, holders, passedOver, room };
     const retention = new Retention(db, tables);
@@ -78,6 +82,7 @@ export class JournalFile {
       closeRoutes: (argument) => routes.close(argument),
       expire: (argument) => expiry.expire(argument),
       expireParked: (argument) => expiry.expireParked(argument),
+      replay: (argument) => replay.replay(argument),
       barrier: () => undefined,
       trim: (argument) => retention.step(argument),
     };

@@ -3,6 +3,7 @@ import { type Cursor, compareCursors } from '../envelope/position.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Holder, TrimResult } from './protocol.ts';
 import { cursorOf, type Records } from './records.ts';
+import type { ReplayEnds } from './replay-ends.ts';
 import type { HoldingRoute, Routes } from './routes.ts';
 import { ROUTE_GAPS, type Stream, type Streams } from './streams.ts';
 import { visibleEnd } from './watermark.ts';
@@ -11,6 +12,7 @@ interface Tables {
   readonly streams: Streams;
   readonly routes: Routes;
   readonly records: Records;
+  readonly replayEnds: ReplayEnds;
   readonly deadLetters: DeadLetters;
 }
 
@@ -87,14 +89,19 @@ export class Holders {
     const { epoch, position } = stream.trimmed;
     const first = this.#first.get(stream.id, epoch, position, visible.epoch, visible.position);
     const nth = this.#nth.get(stream.id, epoch, position, visible.epoch, visible.position, tenth);
-    const cursors = routes.map((route) => ({ ...route, cursor: this.#tables.routes.cursor(route.id, stream.id) }));
-    const safe = cursors.filter(({ atQuota }) => atQuota !== 'expire').map(({ cursor }) => cursor);
+    const { replayEnds } = this.#tables;
+    // What a replay has not sent again has been sent: it may go whatever the policy, and stops no intake.
+    const cursors = routes.map((route) => {
+      const cursor = this.#tables.routes.cursor(route.id, stream.id);
+      return { ...route, cursor, replayEnd: replayEnds.at(route.id, stream.id)?.end };
+    });
+    const safe = cursors.filter(({ atQuota }) => atQuota !== 'expire').map((one) => one.replayEnd ?? one.cursor);
     const newest = nth ? cursorOf(nth) : this.#tables.records.newest(stream.id, visible);
     const upTo = lowest([newest ?? visible, ...safe]);
     const behind = cursors.filter(({ cursor }) => first && compareCursors(cursor, cursorOf(first)) < 0);
-    const firm = behind.filter(({ atQuota }) => atQuota !== 'expire');
-    return (firm.length > 0 ? firm : behind).map(({ route, atQuota }) => {
-      return { route, atQuota, stream: stream.state.stream, upTo };
+    const firm = behind.filter(({ atQuota, replayEnd }) => atQuota !== 'expire' && replayEnd === undefined);
+    return (firm.length > 0 ? firm : behind).map(({ route, atQuota, replayEnd }) => {
+      return { route, atQuota: replayEnd ? 'expire' : atQuota, stream: stream.state.stream, upTo };
     });
   }
 

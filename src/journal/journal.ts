@@ -17,6 +17,8 @@ import type {
   LookUp,
   NewRecord,
   ParkedMessage,
+  ReplayAnswer,
+  ReplayFrom,
   RouteName,
   RouteState,
   Settlement,
@@ -159,18 +161,19 @@ export class SqliteJournal implements Journal {
   }
 
   async expire(route: RouteName, stream: StreamName, upTo: Cursor): ReturnType<Journal['expire']> {
-    const from = await this.#ask('missing', { route, stream, upTo });
+    const missing = await this.#ask('missing', { route, stream, upTo });
     const now = new Date();
     const gap = {
       cluster: this.#settings.cluster,
       stream,
-      from: from && resourceVersionOf(from),
+      from: missing && resourceVersionOf(missing.behind),
       to: resourceVersionOf(upTo),
       cause: 'quota',
+      again: missing?.again === true,
       recovered: 0,
       now,
     } as const;
-    const records = packRecords(from === undefined ? [] : [rowOf(gapRecord(gap))]);
+    const records = packRecords(missing === undefined ? [] : [rowOf(gapRecord(gap))]);
     const argument = { route, stream, upTo };
     const { expired, cursor } = await this.#commits.submit('expire', { ...argument, gap: records, now: now.getTime() });
     let all = expired;
@@ -181,6 +184,10 @@ export class SqliteJournal implements Journal {
     } while (step > 0);
     this.#upkeep.expired(route, stream);
     return { expired: all, cursor };
+  }
+
+  replay(route: RouteName, from: ReplayFrom): Promise<ReplayAnswer> {
+    return this.#commits.submit('replay', { route, from, now: Date.now() });
   }
 
   routes(): ReturnType<Journal['routes']> {

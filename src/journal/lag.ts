@@ -19,6 +19,10 @@ export class Lag {
     );
   }
 
+  between(stream: number, from: Cursor, to: Cursor): number {
+    return Number(this.#between.get(stream, from.epoch, from.position, to.epoch, to.position)?.count);
+  }
+
   of(routes: readonly number[], cursor: (route: number, stream: number) => Cursor): Map<number, number> {
     const lags = new Map<number, number>();
     for (const { id: stream, state } of this.#streams.all()) {
@@ -26,7 +30,7 @@ export class Lag {
       let end = visibleEnd(state);
       let sum = 0;
       for (const { route, at } of cursors.sort((a, b) => compareCursors(b.at, a.at))) {
-        sum += Number(this.#between.get(stream, at.epoch, at.position, end.epoch, end.position)?.count);
+        sum += this.between(stream, at, end);
         if (compareCursors(at, end) < 0) end = at;
         lags.set(route, (lags.get(route) ?? 0) + sum);
       }

@@ -18,6 +18,8 @@ export class PassedOver {
   readonly #insert;
   readonly #find;
   readonly #forget;
+  readonly #reopen;
+  readonly #cut;
   readonly #removeRoute;
 
   constructor(db: DatabaseSync) {
@@ -36,6 +38,13 @@ export class PassedOver {
            AND (p.epoch, p.position) >= (o.from_epoch, o.from_position)
            AND (p.epoch, p.position) <= (o.to_epoch, o.to_position))`,
     );
+    this.#reopen = db.prepare(
+      'DELETE FROM passed_over WHERE stream = ? AND route = ? AND (from_epoch, from_position) > (?, ?)',
+    );
+    this.#cut = db.prepare(
+      `UPDATE OR REPLACE passed_over SET to_epoch = ?, to_position = ?
+       WHERE stream = ? AND route = ? AND (to_epoch, to_position) > (?, ?)`,
+    );
     this.#removeRoute = db.prepare('DELETE FROM passed_over WHERE route = ?');
   }
 
@@ -51,6 +60,12 @@ export class PassedOver {
   /** The records up to `end` are gone, but for those that a parked message refers to. */
   forget(stream: number, end: Cursor): void {
     this.#forget.run(stream, end.epoch, end.position);
+  }
+
+  /** The route reads again what stands behind `end`, and will say what becomes of each record. */
+  forgetBehind(route: number, stream: number, { epoch, position }: Cursor): void {
+    this.#reopen.run(stream, route, epoch, position);
+    this.#cut.run(epoch, position, stream, route, epoch, position);
   }
 
   removeRoute(route: number): void {

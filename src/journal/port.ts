@@ -10,6 +10,8 @@ import type {
   LookUp,
   NewRecord,
   ParkedMessage,
+  ReplayAnswer,
+  ReplayFrom,
   RouteName,
   RouteState,
   Settlement,
@@ -103,6 +105,12 @@ export interface Journal extends AsyncDisposable {
     stream: StreamName,
     upTo: Cursor,
   ): Promise<{ readonly expired: number; readonly cursor: Cursor }>;
+
+  /**
+   * Moves the route's cursor back, in one commit: what it then reads up to where it stood is a replay. Who runs the route
+   * must have let go of what it has read, and read on from the new cursors; refused, in words, when there is nothing to do.
+   */
+  replay(route: RouteName, from: ReplayFrom): Promise<ReplayAnswer>;
 
   /** All routes that have a row, removed ones too. */
   routes(): Promise<readonly RouteState[]>;

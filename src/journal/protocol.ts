@@ -9,6 +9,8 @@ import type {
   LookUp,
   ParkedMessage,
   RecordTrail,
+  ReplayAnswer,
+  ReplayFrom,
   RouteName,
   RouteState,
   StreamState,
@@ -87,6 +89,10 @@ export interface Changes {
   expireParked: {
     argument: { readonly route: RouteName; readonly stream: StreamName; readonly upTo: Cursor };
     result: number;
+  };
+  replay: {
+    argument: { readonly route: RouteName; readonly from: ReplayFrom; readonly now: number };
+    result: ReplayAnswer;
   };
   /** Changes nothing: it settles when all that came before it has. */
   barrier: { argument: undefined; result: undefined };
@@ -200,10 +206,13 @@ export interface Calls {
   gaps: { argument: number; result: PackedPage };
   routes: { argument: undefined; result: readonly RouteState[] };
   stats: { argument: undefined; result: { readonly oldestAppendedAt: number | undefined; readonly gaps: number } };
-  /** Behind which point the route would miss something if it let go of all up to `upTo`; undefined: nothing. */
+  /**
+   * Behind which point the route would miss something if it let go of all up to `upTo`; undefined: nothing. `again`: it was
+   * only to get that once more, by a replay.
+   */
   missing: {
     argument: { readonly route: RouteName; readonly stream: StreamName; readonly upTo: Cursor };
-    result: Cursor | undefined;
+    result: { readonly behind: Cursor; readonly again: boolean } | undefined;
   };
   close: { argument: undefined; result: undefined };
 }

@@ -1,7 +1,7 @@
 /** What the journal holds, in the words that the source and the delivery use. */
 import type { Destination, HeldReason, Receipt, RejectReason, RetryReason } from '../adapter.ts';
 import type { NewRecord } from '../envelope/new-record.ts';
-import type { Cursor, ResourceVersion, StreamName } from '../envelope/position.ts';
+import type { Cursor, Position, ResourceVersion, StreamName } from '../envelope/position.ts';
 
 export type { NewRecord } from '../envelope/new-record.ts';
 
@@ -89,9 +89,47 @@ export interface RouteState {
   readonly lag: number;
   /** When the first of those was appended, in milliseconds since 1970. */
   readonly waitingSince: number | undefined;
-  /** How often the cursor has been moved back by an operator: part of the deduplication id. */
+  /** How often an operator has had something sent again, by a replay of either kind: the newest one's number. */
   readonly replays: number;
+  /** Of the streams in which the cursor stands where it was moved back to, or behind, and not yet where it had stood. */
+  readonly replaying: ReadonlyMap<StreamName, ReplayUnderWay>;
 }
+
+/** What the route reads up to `end` is sent again under this number; what stands behind is sent for the first time. */
+export interface ReplayEnd {
+  readonly end: Cursor;
+  readonly number: number;
+  /** Milliseconds since 1970. */
+  readonly askedAt: number;
+}
+
+interface ReplayUnderWay extends ReplayEnd {
+  /** Records up to there that the cursor has not passed again. */
+  readonly left: number;
+}
+
+/** Where a replay begins: with all that is left, with what was stored then or later, or with the record there. */
+export type ReplayFrom =
+  | { readonly kind: 'oldest' }
+  /** Milliseconds since 1970. */
+  | { readonly kind: 'time'; readonly at: number }
+  /** What a number may mean, as a sequence or as a resourceVersion; the first of them that is there. */
+  | { readonly kind: 'position'; readonly positions: readonly Position[] };
+
+/** What a route is going to send again of a stream. */
+export interface ReplayedStream extends ReplayEnd {
+  readonly stream: StreamName;
+  /** Where the cursor stands now. */
+  readonly cursor: Cursor;
+  readonly first: Cursor & { readonly appendedAt: number };
+  /** How many the route will read again; it may filter some of them. */
+  readonly records: number;
+}
+
+/** `refused`: why not, as a sentence. */
+export type ReplayAnswer =
+  | { readonly number: number; readonly streams: readonly ReplayedStream[] }
+  | { readonly refused: string };
 
 /**
  * A message that the cursor has passed and that is not delivered. Parked for good, with no next try, it is a dead letter.

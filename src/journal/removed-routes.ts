@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { ParkedTable } from './parked.ts';
 import type { PassedOver } from './passed-over.ts';
+import type { ReplayEnds } from './replay-ends.ts';
 import type { Settler } from './settle.ts';
 
 /** A removed route's row, cursors and parked messages are kept so long, in case it comes back. */
@@ -8,21 +9,30 @@ const KEPT_MS = 24 * 3_600_000;
 /** Parked messages that one step lets go of. */
 const STEP = 250;
 
+interface Tables {
+  readonly parked: ParkedTable;
+  readonly settler: Settler;
+  readonly passedOver: PassedOver;
+  readonly replayEnds: ReplayEnds;
+}
+
 /** What is left of routes that are no longer in the config. It holds no record back when the journal is full. */
 export class RemovedRoutes {
   readonly #parked: ParkedTable;
   readonly #settler: Settler;
   readonly #passedOver: PassedOver;
+  readonly #replayEnds: ReplayEnds;
   readonly #expired;
   readonly #withParked;
   readonly #messages;
   readonly #deleteCursors;
   readonly #delete;
 
-  constructor(db: DatabaseSync, tables: { parked: ParkedTable; settler: Settler; passedOver: PassedOver }) {
+  constructor(db: DatabaseSync, tables: Tables) {
     this.#parked = tables.parked;
     this.#settler = tables.settler;
     this.#passedOver = tables.passedOver;
+    this.#replayEnds = tables.replayEnds;
     this.#expired = db.prepare('SELECT id FROM routes WHERE closed_at <= ? LIMIT 1');
     this.#withParked = db.prepare(
       `SELECT id FROM routes WHERE closed_at IS NOT NULL AND EXISTS (SELECT 1 FROM parked WHERE route = routes.id)
@@ -42,6 +52,7 @@ export class RemovedRoutes {
     if (released > 0) return released;
     this.#deleteCursors.run(route);
     this.#passedOver.removeRoute(route);
+    this.#replayEnds.removeRoute(route);
     this.#delete.run(route);
     return 1;
   }

@@ -90,12 +90,13 @@ export class Retention {
 
   #trim(stream: Stream, before: number): TrimResult {
     const { streams, records, parked, passedOver } = this.#tables;
-    let { trimmed } = stream;
+    let { trimmed, trimmedAt } = stream;
     let floor = stream.state.floor;
     let steps = 0;
     for (const row of this.#next.all(...this.#range(stream))) {
       if (Number(row.appended_at) >= before) break;
       trimmed = cursorOf(row);
+      trimmedAt = Math.max(trimmedAt, Number(row.appended_at));
       floor = higher(floor, versionOf(row, stream.history));
       const place = { ...trimmed, stream: stream.id };
       if (!parked.refersTo(place)) records.delete(place);
@@ -103,7 +104,7 @@ export class Retention {
     }
     failpoint('journal.retained');
     const state: StreamState = { ...stream.state, floor };
-    streams.update({ ...stream, state, trimmed });
+    streams.update({ ...stream, state, trimmed, trimmedAt });
     passedOver.forget(stream.id, trimmed);
     return { ...done(steps), floors: [{ stream: state.stream, floor }] };
   }

@@ -12,6 +12,7 @@ import type { PassedOver } from './passed-over.ts';
 import type { Changes } from './protocol.ts';
 import type { RouteName, RouteState } from './record.ts';
 import { cursorOf, type Records } from './records.ts';
+import type { ReplayEnds } from './replay-ends.ts';
 import { Refused, type Stream, type Streams } from './streams.ts';
 import { visibleEnd } from './watermark.ts';
 
@@ -24,6 +25,13 @@ export interface HoldingRoute {
   readonly atQuota: 'expire' | 'block' | 'unknown';
 }
 
+interface Tables {
+  readonly streams: Streams;
+  readonly records: Records;
+  readonly passedOver: PassedOver;
+  readonly replayEnds: ReplayEnds;
+}
+
 /** The routes' rows and cursors. A route with `closed_at` holds nothing back. */
 export class Routes {
   /** What the running daemon has opened, and the policy of each, by the route's id. */
@@ -31,6 +39,7 @@ export class Routes {
   readonly #streams: Streams;
   readonly #records: Records;
   readonly #passedOver: PassedOver;
+  readonly #replayEnds: ReplayEnds;
   readonly #byName;
   readonly #all;
   readonly #insert;
@@ -42,13 +51,16 @@ export class Routes {
   readonly #cursor;
   readonly #move;
   readonly #lowest;
+  readonly #back;
+  readonly #nextReplay;
   readonly #lag: Lag;
   readonly #waiting;
 
-  constructor(db: DatabaseSync, tables: { streams: Streams; records: Records; passedOver: PassedOver }) {
+  constructor(db: DatabaseSync, tables: Tables) {
     this.#streams = tables.streams;
     this.#records = tables.records;
     this.#passedOver = tables.passedOver;
+    this.#replayEnds = tables.replayEnds;
     this.#lag = new Lag(db, tables.streams);
     this.#byName = db.prepare('SELECT * FROM routes WHERE name = ?');
     this.#all = db.prepare('SELECT * FROM routes ORDER BY id');
@@ -64,6 +76,8 @@ export class Routes {
        ON CONFLICT DO UPDATE SET epoch = excluded.epoch, position = excluded.position
        WHERE (excluded.epoch, excluded.position) > (epoch, position)`,
     );
+    this.#back = db.prepare('UPDATE cursors SET epoch = ?, position = ? WHERE route = ? AND stream = ?');
+    this.#nextReplay = db.prepare('UPDATE routes SET replays = replays + 1 WHERE id = ? RETURNING replays');
     this.#waiting = db.prepare(
       `SELECT appended_at FROM records
        WHERE stream = ? AND (epoch, position) > (?, ?) AND (epoch, position) <= (?, ?)
@@ -73,6 +87,16 @@ export class Routes {
       `SELECT c.epoch, c.position FROM routes r LEFT JOIN cursors c ON c.route = r.id AND c.stream = ?
        WHERE r.closed_at IS NULL ORDER BY c.epoch, c.position LIMIT 1`,
     );
+  }
+
+  /** Its id, and whether it is in the config. */
+  find(route: RouteName): { readonly id: number; readonly removed: boolean } | undefined {
+    const row = this.#byName.get(route);
+    return row && { id: Number(row.id), removed: row.closed_at !== null };
+  }
+
+  names(): readonly string[] {
+    return this.#all.all().flatMap((row) => (row.closed_at === null ? String(row.name) : []));
   }
 
   need(route: RouteName): number {
@@ -131,6 +155,17 @@ export class Routes {
   /** Never back: a settlement that was overtaken by an expiry changes nothing. */
   move(route: number, stream: number, { epoch, position }: Cursor): void {
     this.#move.run(route, stream, epoch, position);
+    this.#replayEnds.passed(route, stream, { epoch, position });
+  }
+
+  /** Back, for a replay alone. */
+  moveBack(route: number, stream: number, { epoch, position }: Cursor): void {
+    this.#back.run(epoch, position, route, stream);
+  }
+
+  /** The number of a replay that begins now. */
+  nextReplay(route: number): number {
+    return Number(this.#nextReplay.get(route)?.replays);
   }
 
   #create(route: RouteName, startFrom: 'now' | 'oldest'): number {
@@ -184,7 +219,16 @@ export class Routes {
       lag,
       waitingSince: lag > 0 ? this.#waitingSince(id) : undefined,
       replays,
+      replaying: this.#replaying(id),
     };
+  }
+
+  #replaying(route: number): RouteState['replaying'] {
+    const ends = this.#replayEnds.of(route).map(({ stream, ...replay }) => {
+      const left = this.#lag.between(stream, this.cursor(route, stream), replay.end);
+      return [this.#streams.withId(stream).state.stream, { ...replay, left }] as const;
+    });
+    return new Map(ends);
   }
 
   #waitingSince(route: number): number | undefined {

@@ -26,7 +26,8 @@ const TABLES = `
     listing TEXT,
     history INTEGER NOT NULL,
     trimmed_epoch INTEGER NOT NULL DEFAULT 0,
-    trimmed_position TEXT NOT NULL DEFAULT ''
+    trimmed_position TEXT NOT NULL DEFAULT '',
+    trimmed_at INTEGER NOT NULL DEFAULT 0
   ) STRICT;
 
   CREATE TABLE records (
@@ -68,6 +69,16 @@ const TABLES = `
     PRIMARY KEY (stream, route)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX cursors_route ON cursors (route);
+
+  CREATE TABLE replays (
+    route INTEGER NOT NULL,
+    stream INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    position TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    asked_at INTEGER NOT NULL,
+    PRIMARY KEY (route, stream)
+  ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE receipts (
     stream INTEGER NOT NULL,

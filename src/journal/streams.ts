@@ -19,6 +19,8 @@ export interface Stream {
   readonly history: number;
   /** Behind it nothing has been deleted. */
   readonly trimmed: Cursor;
+  /** Nothing that was appended later has been deleted, in milliseconds since 1970. */
+  readonly trimmedAt: number;
 }
 
 /** Against the journal's rules; thrown before anything is written, so that the rest of the commit stands. */
@@ -45,7 +47,8 @@ export class Streams {
     );
     this.#update = db.prepare(
       `UPDATE streams
-       SET epoch = ?, rv = ?, floor = ?, listing = ?, history = ?, trimmed_epoch = ?, trimmed_position = ?
+       SET epoch = ?, rv = ?, floor = ?, listing = ?, history = ?, trimmed_epoch = ?, trimmed_position = ?,
+         trimmed_at = ?
        WHERE id = ?`,
     );
   }
@@ -88,10 +91,10 @@ export class Streams {
     return this.need(ROUTE_GAPS);
   }
 
-  update({ id, state, history, trimmed }: Stream): void {
+  update({ id, state, history, trimmed, trimmedAt }: Stream): void {
     const listing = state.listing ? JSON.stringify(state.listing) : null;
     const { epoch, rv = null, floor = null } = state;
-    this.#update.run(epoch, rv, floor, listing, history, trimmed.epoch, trimmed.position, id);
+    this.#update.run(epoch, rv, floor, listing, history, trimmed.epoch, trimmed.position, trimmedAt, id);
   }
 }
 
@@ -107,6 +110,7 @@ function streamOf(row: Row): Stream {
     },
     history: Number(row.history),
     trimmed: { epoch: Number(row.trimmed_epoch), position: row.trimmed_position as Position },
+    trimmedAt: Number(row.trimmed_at),
   };
 }
 

@@ -1,7 +1,14 @@
 import { expect } from 'vitest';
 import { type Cursor, compareCursors, ORIGIN, type StreamName } from '../../src/envelope/position.ts';
-import type { JournalRecord, RouteName, RouteState, Settlement } from '../../src/journal/record.ts';
-import { ModelBroker } from './model-broker.ts';
+import type {
+  JournalRecord,
+  ReplayEnd,
+  ReplayedStream,
+  RouteName,
+  RouteState,
+  Settlement,
+} from '../../src/journal/record.ts';
+import { letterName, ModelBroker } from './model-broker.ts';
 
 /** The place that a letter goes to, or why it arrives nowhere; its record has it as its reason. */
 export type Fate = 'x' | 'y' | 'filtered' | 'aged' | 'unroutable' | 'tooLarge' | 'refused' | 'poison';
@@ -13,8 +20,16 @@ export class Account {
   readonly #letters: ReadonlyMap<string, JournalRecord>;
   /** What a full journal may have let go of. */
   readonly #excused = new Set<string>();
-  /** Committed. */
+  /** By name, and committed. */
   readonly #receipts = new Set<string>();
+  /** All that was ever to be sent again, by its name; and what of it must have come in the end. */
+  readonly #replayed = new Map<string, JournalRecord>();
+  readonly #due = new Set<string>();
+  /** What a cursor that was moved back passes once more. */
+  readonly #readAgain: JournalRecord[] = [];
+  readonly #ends = new Map<StreamName, ReplayEnd>();
+  /** What was stored before that is not a crash's fault. */
+  #before = 0;
   readonly #cursors = new Map<StreamName, Cursor>();
   wanted = true;
   started = false;
@@ -23,9 +38,11 @@ export class Account {
 
   constructor(route: RouteName, letters: ReadonlyMap<string, JournalRecord>) {
     this.#letters = letters;
-    this.broker = new ModelBroker(route, ({ id }) => {
-      if (this.#receipts.has(id)) throw new Error(`${id} was delivered again although its receipt is committed`);
-      if (this.broker.heard.has(id) && !this.#hasLetGo) throw new Error(`${id} was delivered again without a reason`);
+    this.broker = new ModelBroker(route, ({ name, replay }) => {
+      if (this.#receipts.has(name)) throw new Error(`${name} was delivered again although its receipt is committed`);
+      if (this.broker.heard.has(name) && !this.#hasLetGo)
+        throw new Error(`${name} was delivered again without a reason`);
+      if (replay > 0 && !this.#replayed.has(name)) throw new Error(`${name} is a replay that nobody has asked for`);
     });
   }
 
@@ -38,6 +55,28 @@ export class Account {
       const before = this.#cursors.get(stream) ?? ORIGIN;
       if (compareCursors(cursor, before) > 0) this.excuse(stream, cursor);
       this.#cursors.set(stream, cursor);
+    }
+  }
+
+  /** What is read again behind the new cursor: marked up to where the old one stood, and as if for the first time behind it. */
+  replayed(streams: readonly ReplayedStream[]): void {
+    this.broker.heard.clear();
+    this.#before = this.broker.stored.length;
+    for (const { stream, cursor, end, number, askedAt } of streams) {
+      const stood = this.#cursors.get(stream) ?? ORIGIN;
+      for (const name of this.#due) {
+        const record = this.#replayed.get(name);
+        if (record?.stream === stream && compareCursors(record, stood) > 0) this.#due.delete(name);
+      }
+      for (const [id, record] of this.#letters) {
+        if (record.stream !== stream || compareCursors(record, cursor) <= 0) continue;
+        if (compareCursors(record, stood) <= 0) this.#readAgain.push(record);
+        if (compareCursors(record, end) > 0) continue;
+        this.#replayed.set(letterName(id, number), record);
+        this.#due.add(letterName(id, number));
+      }
+      this.#cursors.set(stream, cursor);
+      this.#ends.set(stream, { end, number, askedAt });
     }
   }
 
@@ -54,14 +93,14 @@ export class Account {
   /** After a stop that nobody cut short: what is known to be delivered is committed, but for what stands behind a hole. */
   expectReceipts(): void {
     if (this.#hasLetGo || !this.wanted) return;
-    for (const id of this.broker.heard) {
-      const record = this.#letters.get(id);
-      if (record === undefined || this.#receipts.has(id)) continue;
+    for (const name of this.broker.heard) {
+      const record = this.#letters.get(name) ?? this.#replayed.get(name);
+      if (record === undefined || this.#receipts.has(name)) continue;
       const cursor = this.#cursors.get(record.stream) ?? ORIGIN;
       const before = [...this.#letters.values()].filter(
         (one) => one.stream === record.stream && compareCursors(one, cursor) > 0 && compareCursors(one, record) < 0,
       );
-      if (before.length === 0) throw new Error(`${id} was delivered, and the stop did not wait for its receipt`);
+      if (before.length === 0) throw new Error(`${name} was delivered, and the stop did not wait for its receipt`);
     }
   }
 
@@ -73,8 +112,8 @@ export class Account {
       const record = this.#letters.get(stored.id);
       if (record && (record.stream !== stream || compareCursors(record, cursor) !== 0))
         throw new Error(`the receipt of ${stored.id} stands at ${cursor.position}`);
-      if (this.#receipts.has(stored.id)) throw new Error(`two receipts for ${stored.id}`);
-      this.#receipts.add(stored.id);
+      if (this.#receipts.has(stored.name)) throw new Error(`two receipts for ${stored.name}`);
+      this.#receipts.add(stored.name);
     }
     for (const [stream, cursor] of cursors) this.#cursors.set(stream, cursor);
   }
@@ -82,30 +121,39 @@ export class Account {
   /** What the next life will deliver again of what it reads: no more than the window. */
   expectWithin(window: number): void {
     const again = new Set<string>();
-    for (const { id } of this.broker.stored) {
+    for (const { id, name } of this.broker.stored.slice(this.#before)) {
       const record = this.#letters.get(id);
-      if (record === undefined || this.#receipts.has(id)) continue;
-      if (compareCursors(record, this.#cursors.get(record.stream) ?? ORIGIN) > 0) again.add(id);
+      if (record === undefined || this.#receipts.has(name)) continue;
+      // What was parked before a replay has another name.
+      const isRead = compareCursors(record, this.#cursors.get(record.stream) ?? ORIGIN) > 0;
+      if (isRead && name === this.#nameOf(id, record)) again.add(name);
     }
     expect(again.size, 'repeats after a crash').toBeLessThanOrEqual(window);
   }
 
+  /** What it is called when the cursor comes to it. */
+  #nameOf(id: string, record: JournalRecord): string {
+    const replay = this.#ends.get(record.stream);
+    return letterName(id, replay && compareCursors(record, replay.end) <= 0 ? replay.number : 0);
+  }
+
   judge({ counters }: RouteState, dead: ReadonlyMap<string, string>): void {
-    const arrived = new Set(this.broker.stored.map(({ id }) => id));
-    for (const [id, { attributes }] of this.#letters) {
+    const arrived = new Set(this.broker.stored.map(({ name }) => name));
+    const replayed = [...this.#replayed].filter(([name]) => this.#due.has(name));
+    for (const [name, { attributes }] of [...this.#letters, ...replayed]) {
       const fate = attributes.reason;
-      if (this.#excused.has(id) || fate === 'filtered' || fate === 'aged') continue;
-      const why = dead.get(id);
-      if (!arrived.has(id) && why === undefined) throw new Error(`${id} is missing on ${this.broker.route}`);
-      if (why !== undefined) expect(this.#mayDie(fate, why), `${id} (${fate}) is dead: ${why}`).toBe(true);
+      if (this.#excused.has(attributes.id) || fate === 'filtered' || fate === 'aged') continue;
+      const why = dead.get(name);
+      if (!arrived.has(name) && why === undefined) throw new Error(`${name} is missing on ${this.broker.route}`);
+      if (why !== undefined) expect(this.#mayDie(fate, why), `${name} (${fate}) is dead: ${why}`).toBe(true);
     }
     this.#expectOrder();
     // Gap records count too, and what they skipped cannot be told from what was left out.
     if (this.#excused.size > 0) return;
-    const count = (fate: Fate) =>
-      [...this.#letters.values()].filter(({ attributes }) => attributes.reason === fate).length;
+    const passed = [...this.#letters.values(), ...this.#readAgain];
+    const count = (fate: Fate) => passed.filter(({ attributes }) => attributes.reason === fate).length;
     expect(counters).toEqual({
-      read: this.#letters.size,
+      read: passed.length,
       delivered: this.#receipts.size,
       filtered: count('filtered'),
       limited: 0,
@@ -114,18 +162,18 @@ export class Account {
     });
   }
 
-  /** Of each object and destination, after dropping repeats. */
+  /** Of each object, destination and replay, after dropping repeats. */
   #expectOrder(): void {
     const last = new Map<string, JournalRecord>();
     const seen = new Set<string>();
-    for (const { id, place, key } of this.broker.stored) {
+    for (const { id, replay, name, place, key } of this.broker.stored) {
       const record = this.#letters.get(id);
-      if (record === undefined || seen.has(`${place} ${id}`)) continue;
-      seen.add(`${place} ${id}`);
-      const before = last.get(`${place} ${key}`);
+      if (record === undefined || seen.has(`${place} ${name}`)) continue;
+      seen.add(`${place} ${name}`);
+      const before = last.get(`${place} ${key} ${replay}`);
       if (before && compareCursors(before, record) >= 0)
-        throw new Error(`${id} came after ${before.attributes.id} at ${place}`);
-      last.set(`${place} ${key}`, record);
+        throw new Error(`${name} came after ${before.attributes.id} at ${place}`);
+      last.set(`${place} ${key} ${replay}`, record);
     }
   }
 

@@ -3,7 +3,7 @@ import type { Capabilities } from '../../src/adapter.ts';
 import { systemClock } from '../../src/clock.ts';
 import { type RouteJournal, RouteWorker } from '../../src/delivery/route-worker.ts';
 import type { Cursor, StreamName } from '../../src/envelope/position.ts';
-import type { JournalRecord, RouteName, Settlement } from '../../src/journal/record.ts';
+import type { JournalRecord, ReplayedStream, RouteName, Settlement } from '../../src/journal/record.ts';
 import type { Decision, Route } from '../../src/routing/route.ts';
 import { type ModelBroker, ModelConnection, type Moment } from './model-broker.ts';
 import type { Store } from './model-store.ts';
@@ -19,6 +19,7 @@ export interface Surroundings {
   readonly schedule: (label: string) => Promise<void>;
   readonly onCommitted: (settlement: Settlement) => void;
   readonly onExpiring: (route: RouteName, stream: StreamName, upTo: Cursor) => void;
+  readonly onReplayed: (route: RouteName, streams: readonly ReplayedStream[]) => void;
   readonly onOpened: (route: RouteName, cursors: ReadonlyMap<StreamName, Cursor>) => void;
 }
 
@@ -108,7 +109,7 @@ export class DaemonLife {
   }
 
   #journalOf(): RouteJournal {
-    const { store, onCommitted, onExpiring, onOpened } = this.#around;
+    const { store, onCommitted, onExpiring, onOpened, onReplayed } = this.#around;
     const { journal } = store;
     return {
       streams: () => journal.streams(),
@@ -131,6 +132,12 @@ export class DaemonLife {
           this.hasExpired = true;
           onExpiring(route, stream, upTo);
           return journal.expire(route, stream, upTo, () => this.#between());
+        }),
+      replay: (route, from) =>
+        this.#change('replay', async () => {
+          const answer = await journal.replay(route, from);
+          if ('streams' in answer) onReplayed(route, answer.streams);
+          return answer;
         }),
       onAdvance: (listener) => journal.onAdvance(() => void this.#moment('advance').then(listener)),
       onQuota: (route, listener) => {

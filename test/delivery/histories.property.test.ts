@@ -86,6 +86,14 @@ const move = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('add' as const), route }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('restore' as const), stream, back: fc.nat(30) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('full' as const), route, stream, share }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('replay' as const),
+      route,
+      share: fc.option(fc.nat(99), { nil: undefined }),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('disk' as const), full: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('retain' as const) }) },
 );
@@ -129,6 +137,8 @@ async function perform(history: History, step: Move): Promise<void> {
       return history.restore(step.stream, step.back);
     case 'full':
       return history.full(step.route, step.stream, step.share);
+    case 'replay':
+      return history.replay(step.route, step.share);
     case 'disk':
       return history.setDisk(step.full);
     case 'retain':

@@ -1,7 +1,7 @@
 import type { Scheduler } from 'fast-check';
 import { expect, vi } from 'vitest';
 import type { StreamName } from '../../src/envelope/position.ts';
-import type { JournalRecord, RouteName } from '../../src/journal/record.ts';
+import type { JournalRecord, ReplayFrom, RouteName } from '../../src/journal/record.ts';
 import { Account, type Fate } from './account.ts';
 import { DaemonLife, type Surroundings } from './daemon-life.ts';
 import type { Store } from './model-store.ts';
@@ -50,6 +50,7 @@ export class History {
       schedule: (label) => this.#scheduler.schedule(Promise.resolve(), label),
       onCommitted: (settlement) => this.#account(settlement.route).committed(settlement),
       onExpiring: (route, stream, upTo) => this.#account(route).excuse(stream, upTo),
+      onReplayed: (route, streams) => this.#account(route).replayed(streams),
       onOpened: (route, cursors) => this.#account(route).opened(cursors),
     });
     for (const account of this.accounts.values()) {
@@ -128,6 +129,18 @@ export class History {
     if (last === undefined) return;
     this.#account(route).full();
     this.#life.full(route, stream, { epoch: last.epoch, position: last.position });
+  }
+
+  /** From the oldest on, or from somewhere among the records of all streams. */
+  replay(route: RouteName, share: number | undefined): void {
+    const records = [...this.letters.values()];
+    const at = share === undefined ? undefined : records[Math.floor((records.length * share) / 100)];
+    const from: ReplayFrom = at ? { kind: 'position', positions: [at.position] } : { kind: 'oldest' };
+    // Its answer may not come, for the daemon may die.
+    this.#life.routes
+      .get(route)
+      ?.worker.replay(from)
+      .catch(() => {});
   }
 
   async crash(): Promise<void> {

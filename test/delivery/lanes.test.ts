@@ -46,7 +46,7 @@ class Desk {
     for (const [key, destination] of letters) {
       const record = recordAt(this.journal.records.length + 1, key, destination);
       this.journal.records.push(record);
-      this.ledger.admit(record);
+      this.ledger.admit(record, 0);
     }
   }
 

@@ -7,6 +7,9 @@ export type PlaceState = 'open' | 'missing' | 'throttled' | 'rejecting';
 
 export interface Stored {
   readonly id: string;
+  /** The number of the replay; 0 when it is none. */
+  readonly replay: number;
+  readonly name: string;
   readonly place: string;
   readonly key: string;
 }
@@ -30,7 +33,7 @@ export class ModelBroker {
   hasRejected = false;
   readonly connections = new Set<ModelConnection>();
   readonly #onStored: (stored: Stored) => void;
-  /** Ids of what the route knows to be delivered, since it was last started. */
+  /** Names of what the route knows to be delivered, since it was last started. */
   readonly heard = new Set<string>();
 
   constructor(route: RouteName, onStored: (stored: Stored) => void) {
@@ -46,8 +49,12 @@ export class ModelBroker {
     this.breaks = [];
   }
 
-  store({ attributes, destination, key }: Message): Outcome {
-    const stored = { id: attributes.id, place: destination, key };
+  store(message: Message): Outcome {
+    const { attributes, destination, key } = message;
+    const replay = replayOf(message);
+    if (replay > 0 !== (attributes.origin === 'replay')) throw new Error(`${attributes.id} is marked wrongly`);
+    const name = letterName(attributes.id, replay);
+    const stored = { id: attributes.id, replay, name, place: destination, key };
     this.stored.push(stored);
     this.#onStored(stored);
     return { kind: 'delivered', receipt: { at: this.stored.length - 1 } };
@@ -72,6 +79,16 @@ export class ModelBroker {
     this.hasRejected = true;
     return REJECTED;
   }
+}
+
+/** What is sent once unless something happens: a letter, and again each time that it is replayed. */
+export function letterName(id: string, replay: number): string {
+  return replay === 0 ? id : `${id}/${replay}`;
+}
+
+/** As a broker tells it apart: the deduplication id is `<id>/<route>`, and `/<n>` for the n-th replay. */
+function replayOf({ deduplicationId }: Message): number {
+  return Number(deduplicationId.split('/')[2] ?? 0);
 }
 
 const HELD: Outcome = { kind: 'held', reason: 'no-such-destination', detail: '' };
@@ -128,7 +145,7 @@ export class ModelConnection implements Adapter {
     await this.#moment('publish answered');
     if (this.#closed) throw new ConnectionLost('closed');
     for (const [i, message] of batch.entries())
-      if (outcomes[i]?.kind === 'delivered') broker.heard.add(message.attributes.id);
+      if (outcomes[i]?.kind === 'delivered') broker.heard.add(letterName(message.attributes.id, replayOf(message)));
     return outcomes;
   }
 

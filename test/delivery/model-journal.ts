@@ -1,6 +1,17 @@
 import type { Destination } from '../../src/adapter.ts';
 import { type Cursor, compareCursors, gapPositionOf, ORIGIN, type StreamName } from '../../src/envelope/position.ts';
-import type { Counters, JournalRecord, Parked, RouteName, RouteState, Settlement } from '../../src/journal/record.ts';
+import type {
+  Counters,
+  JournalRecord,
+  Parked,
+  ReplayAnswer,
+  ReplayEnd,
+  ReplayedStream,
+  ReplayFrom,
+  RouteName,
+  RouteState,
+  Settlement,
+} from '../../src/journal/record.ts';
 import { recordAt } from './naive-journal.ts';
 
 type Row = Parked & { readonly id: number };
@@ -9,6 +20,8 @@ interface RouteRow {
   open: boolean;
   readonly cursors: Map<StreamName, Cursor>;
   readonly counters: { -readonly [K in keyof Counters]: number };
+  replays: number;
+  readonly replaying: Map<StreamName, ReplayEnd>;
   parked: Row[];
 }
 
@@ -59,28 +72,55 @@ export class ModelJournal {
 
   settle({ route, cursors, counters, receipts, parked, unparked }: Settlement): void {
     const row = this.#need(route);
-    const passed = new Set<string>();
+    // A replay may bring a record again that is parked still.
+    const passed: string[] = [];
     for (const [stream, to] of cursors) {
       const from = row.cursors.get(stream) ?? ORIGIN;
       if (compareCursors(to, from) <= 0) throw new Error(`the cursor of ${route} in ${stream} went back`);
-      for (const record of this.#between(stream, from, to)) passed.add(placeOf(record.stream, record));
-      row.cursors.set(stream, to);
+      for (const record of this.#between(stream, from, to)) passed.push(placeOf(record.stream, record));
+      moveOn(row, stream, to);
     }
-    if (passed.size !== (counters.read ?? 0)) throw new Error(`${counters.read} read, but ${passed.size} passed`);
+    if (passed.length !== (counters.read ?? 0)) throw new Error(`${counters.read} read, but ${passed.length} passed`);
     for (const id of unparked) {
       const leaving = row.parked.find((one) => one.id === id && one.state !== 'dead');
       if (leaving === undefined) throw new Error(`the parked message ${id} of ${route} left twice`);
-      passed.add(placeOf(leaving.stream, leaving.cursor));
+      passed.push(placeOf(leaving.stream, leaving.cursor));
     }
     for (const { stream, cursor } of [...receipts, ...parked]) {
       const place = placeOf(stream, cursor);
-      if (!passed.delete(place)) throw new Error(`what became of ${place} on ${route} was said twice, or too early`);
+      const at = passed.indexOf(place);
+      if (at >= 0) passed.splice(at, 1);
+      else throw new Error(`what became of ${place} on ${route} was said twice, or too early`);
     }
     const silently = (counters.filtered ?? 0) + (counters.expired ?? 0);
-    if (passed.size !== silently) throw new Error(`of ${passed.size} nothing was said, but ${silently} were left out`);
+    if (passed.length !== silently)
+      throw new Error(`of ${passed.length} nothing was said, but ${silently} were left out`);
     row.parked = row.parked.filter(({ id }) => !unparked.includes(id));
     for (const one of parked) row.parked.push({ ...one, id: this.#nextId++ });
     for (const [name, n] of Object.entries(counters)) row.counters[name as keyof Counters] += n ?? 0;
+  }
+
+  /** From the oldest record that is left, or from a position on. */
+  replay(name: RouteName, from: ReplayFrom): ReplayAnswer {
+    const row = this.#need(name);
+    const position = from.kind === 'position' ? from.positions[0] : undefined;
+    const streams = [...this.#trimmed].flatMap(([stream, trimmed]): ReplayedStream[] => {
+      const stood = row.cursors.get(stream) ?? ORIGIN;
+      const passed = this.#between(stream, trimmed, stood);
+      const [first] = passed.filter((record) => position === undefined || record.position >= position);
+      const last = passed.at(-1);
+      if (first === undefined || last === undefined) return [];
+      const { epoch, position: at } = passed[passed.indexOf(first) - 1] ?? trimmed;
+      const records = passed.length - passed.indexOf(first);
+      const end = row.replaying.get(stream)?.end ?? { epoch: last.epoch, position: last.position };
+      const replay = { end, number: row.replays + 1, askedAt: 0 };
+      row.cursors.set(stream, { epoch, position: at });
+      row.replaying.set(stream, replay);
+      return [{ ...replay, stream, cursor: { epoch, position: at }, first, records }];
+    });
+    if (streams.length === 0) return { refused: 'nothing' };
+    row.replays += 1;
+    return { number: row.replays, streams };
   }
 
   /** What the cursor skips; what is parked there is for `expireParked`, which may come after a crash, or never. */
@@ -125,7 +165,7 @@ export class ModelJournal {
   }
 
   state(name: RouteName): RouteState {
-    const { cursors, counters, parked } = this.#need(name);
+    const { cursors, counters, parked, replays, replaying } = this.#need(name);
     const lag = this.streamNames().flatMap((stream) =>
       this.read(stream, cursors.get(stream) ?? ORIGIN, Number.POSITIVE_INFINITY),
     ).length;
@@ -138,7 +178,8 @@ export class ModelJournal {
       dropped: { byCommand: 0, byLimit: 0 },
       lag,
       waitingSince: undefined,
-      replays: 0,
+      replays,
+      replaying: new Map(Array.from(replaying, ([stream, end]) => [stream, { ...end, left: 0 }])),
     };
   }
 
@@ -159,7 +200,7 @@ export class ModelJournal {
 
   #newRoute(startFrom: 'now' | 'oldest'): RouteRow {
     const counters = { read: 0, delivered: 0, filtered: 0, limited: 0, dead: 0, expired: 0 };
-    const row: RouteRow = { open: true, cursors: new Map(), counters, parked: [] };
+    const row: RouteRow = { open: true, cursors: new Map(), counters, replays: 0, replaying: new Map(), parked: [] };
     for (const [stream, trimmed] of this.#trimmed) {
       const newest = this.#of(stream).at(-1) ?? trimmed;
       const { epoch, position } = startFrom === 'now' ? newest : trimmed;
@@ -178,7 +219,7 @@ export class ModelJournal {
     const skipped = this.#between(stream, from, upTo).length;
     const gone = this.#parkedUpTo(row, stream, upTo).length;
     const deleted = compareCursors(from, this.#trimmed.get(stream) ?? ORIGIN) < 0;
-    if (compareCursors(upTo, from) > 0) row.cursors.set(stream, upTo);
+    if (compareCursors(upTo, from) > 0) moveOn(row, stream, upTo);
     row.counters.read += skipped;
     row.counters.expired += skipped;
     if (skipped + gone > 0 || deleted) this.#parkGap(row);
@@ -235,6 +276,12 @@ export class ModelJournal {
     if (row === undefined) throw new Error(`route ${name} has not been opened`);
     return row;
   }
+}
+
+function moveOn(row: RouteRow, stream: StreamName, to: Cursor): void {
+  row.cursors.set(stream, to);
+  const replay = row.replaying.get(stream);
+  if (replay && compareCursors(to, replay.end) >= 0) row.replaying.delete(stream);
 }
 
 function placeOf(stream: StreamName, { epoch, position }: Cursor): string {

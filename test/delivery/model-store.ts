@@ -6,6 +6,7 @@ import { parseResourceVersion } from '../../src/envelope/position.ts';
 import type { Journal } from '../../src/journal/port.ts';
 import type { JournalRecord, RouteName, RouteState } from '../../src/journal/record.ts';
 import { deadLettersOf, open, type Place, temporaryPlace } from '../journal/fixture.ts';
+import { letterName } from './model-broker.ts';
 import { ModelJournal } from './model-journal.ts';
 
 /** `pause` stands where a crash may come between two commits. */
@@ -26,7 +27,7 @@ export interface Store extends AsyncDisposable {
   /** As after a crash. */
   reopen(): Promise<void>;
   state(route: RouteName): Promise<RouteState>;
-  /** Ids of the dead letters, and why each is one. */
+  /** Dead letters, by id and the number of their replay, and why each is one. */
   dead(route: RouteName): Promise<ReadonlyMap<string, string>>;
 }
 
@@ -62,6 +63,7 @@ export class ModelStore implements Store {
       return this.#model.parked(route, of, limit);
     },
     parkedLanes: async (route) => this.#model.parkedLanes(route),
+    replay: async (route, from) => this.#model.replay(route, from),
     expire: async (route, stream, upTo, pause) => {
       const expired = this.#model.expireUnread(route, stream, upTo);
       await pause();
@@ -88,7 +90,7 @@ export class ModelStore implements Store {
 
   async dead(route: RouteName): Promise<ReadonlyMap<string, string>> {
     const rows = this.#model.deadLetters(route);
-    return new Map(rows.map(({ record, reason }) => [record.attributes.id, reason]));
+    return new Map(rows.map(({ record, replay, reason }) => [letterName(record.attributes.id, replay), reason]));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
@@ -137,7 +139,7 @@ export class FileStore implements Store {
 
   async dead(route: RouteName): Promise<ReadonlyMap<string, string>> {
     const rows = await deadLettersOf(this.#real, route);
-    return new Map(rows.map(({ eventId, reason }) => [eventId, reason]));
+    return new Map(rows.map(({ eventId, replay, reason }) => [letterName(eventId, replay), reason]));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -90,7 +90,7 @@ export class World {
     while (this.#ledger.hasRoom) {
       const [record] = this.journal.after(this.#read as never, 1);
       if (record === undefined) break;
-      this.#ledger.admit(record);
+      this.#ledger.admit(record, 0);
       this.#read = record.position;
     }
     if (!this.#ledger.hasRoom) this.#ledger.relieve();

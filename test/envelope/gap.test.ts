@@ -81,6 +81,7 @@ describe.each(causes)('the gap of cause %s', (cause) => {
   test.each([
     ['with both ends', {}],
     ['without a beginning, of all namespaces', { from: undefined, stream: ALL_NAMESPACES, recovered: 1 }],
+    ['of a replay', { again: true }],
     ['without ends', { from: undefined, to: undefined, recovered: 0 }],
   ])('%s keeps to the schema and is a CloudEvent', (_name, changed) => {
     const { attributes, data, origin } = gap({ cause, ...changed });

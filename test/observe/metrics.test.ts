@@ -15,6 +15,7 @@ const route = {
   lag: 0,
   waitingSince: undefined,
   replays: 0,
+  replaying: new Map(),
   up: true,
   ...dead,
 };

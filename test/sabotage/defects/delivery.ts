@@ -23,6 +23,20 @@ export const DELIVERY: readonly Defect[] = [
     row: unit('test/delivery/ledger.property.test.ts'),
   },
   {
+    name: 'after a replay everything is marked as one',
+    file: 'src/delivery/replays.ts',
+    find: 'return replay && compareCursors(place, replay.end) <= 0 ? replay.number : 0;',
+    put: 'return replay && compareCursors(place, replay.end) !== undefined ? replay.number : 0;',
+    row: unit('test/delivery/histories.property.test.ts'),
+  },
+  {
+    name: 'what a route has in hand when a replay begins stays there',
+    file: 'src/delivery/route-worker.ts',
+    find: 'this.#ledger.drop(stream, END);',
+    put: '',
+    row: unit('test/delivery/histories.property.test.ts'),
+  },
+  {
     name: 'an outage is filed as dead letters',
     file: 'src/delivery/judge.ts',
     find: 'const REJECTS_BEFORE_BELIEF = 3;',

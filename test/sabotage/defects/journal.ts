@@ -95,9 +95,16 @@ export const JOURNAL: readonly Defect[] = [
   {
     name: 'what expires at the quota is not announced',
     file: 'src/journal/journal.ts',
-    find: 'from === undefined ? [] : [rowOf(gapRecord(gap))]',
-    put: 'from === undefined || gap.cause === `quota` ? [] : [rowOf(gapRecord(gap))]',
+    find: 'missing === undefined ? [] : [rowOf(gapRecord(gap))]',
+    put: 'missing === undefined || gap.cause === `quota` ? [] : [rowOf(gapRecord(gap))]',
     row: unit('test/journal/quota.test.ts'),
+  },
+  {
+    name: 'the end of a replay is not written down',
+    file: 'src/journal/replay.ts',
+    find: 'replayEnds.set(route, id, { end, number, askedAt });',
+    put: '',
+    row: unit('test/journal/replay.test.ts'),
   },
   {
     name: 'what expires at the quota is not counted',
