@@ -51,7 +51,7 @@ export function networked(fault: FrontedFault<NetworkFront>): Fault {
 }
 
 /** What the daemon has counted of its stream since its last start. */
-export async function counted(scene: Scene, what: 'skipped_lines' | 'gaps' | 'audit_found'): Promise<number> {
+export async function counted(scene: Scene, what: 'gaps' | 'audit_found'): Promise<number> {
   const metrics = await metricsAt(scene.metricsPort);
   return Number(new RegExp(`^kube_fanout_stream_${what}_total\\{.*\\} (\\d+)$`, 'm').exec(metrics)?.[1] ?? Number.NaN);
 }

@@ -1,4 +1,4 @@
-/** What a watch brings is cut, mixed with what is no line, told again, or hidden. */
+/** What a watch brings is cut, damaged, told again, or hidden. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ordinaryEvents } from '../../backends/events.ts';
 import { EventWriter } from '../../backends/load.ts';
@@ -35,7 +35,7 @@ function cutAnywhere(tap: Tap, random: Random): () => number {
 /** More than the daemon takes for a line. */
 const HUGE = `{"type":"ADDED","object":{"message":"${'x'.repeat(17 * 1024 * 1024)}"}}`;
 
-/** What is no line of a watch, made from one that is. */
+/** What is no line of a watch, or none any more. */
 const GARBAGE: readonly ((line: string, random: Random) => string | Uint8Array)[] = [
   (line, random) => line.slice(0, random.between(1, line.length - 1)),
   (line, random) => line.slice(random.between(1, line.length - 1)),
@@ -50,16 +50,20 @@ const GARBAGE: readonly ((line: string, random: Random) => string | Uint8Array)[
   () => '\u0000\u2028\u{1F600}',
 ];
 
-/** Between the lines, for as long as the test does not end it. Gives how much it was. */
-function mixed(tap: Tap, random: Random): { sent: number } {
-  const garbage = { sent: 0 };
-  tap.meddle = byLine((line) => {
-    if (random.next() < 0.8) return [line];
-    garbage.sent += 1;
-    const made = garbage.sent === 1 ? HUGE : random.pick(GARBAGE)(line, random);
-    return random.next() < 0.5 ? [made, line] : [line, made];
-  });
-  return garbage;
+/** In each watch, behind some lines: before one of them or in its place. Gives how often. */
+function damaged(tap: Tap, random: Random): () => number {
+  let damages = 0;
+  tap.meddle = (watch) => {
+    let left = random.between(1, 100);
+    return byLine((line) => {
+      left -= 1;
+      if (left !== 0) return [line];
+      damages += 1;
+      const made = damages === 1 ? HUGE : random.pick(GARBAGE)(line, random);
+      return random.next() < 0.5 ? [made, line] : [made];
+    })(watch);
+  };
+  return () => damages;
 }
 
 /** Lines that a client has had already come again: some between the new ones, and many when a watch begins. */
@@ -118,18 +122,22 @@ export const API_SERVER_WATCH: readonly Fault[] = [
     },
   }),
   tapped({
-    name: 'API server: garbage between the lines of the watch',
+    name: 'API server: lines of the watch damaged',
     brokers: BROKERS,
     async inject(scene, tap) {
       await watching(scene.metricsPort);
-      const garbage = mixed(tap, scene.random);
+      const damages = damaged(tap, scene.random);
       tap.endWatches();
-      await scene.written(scene.quick ? 2_000 : 50_000);
-      await scene.rest();
-      const skipped = async () => (await counted(scene, 'skipped_lines')) === garbage.sent;
-      await until('each is counted', skipped);
-      note(scene, `${garbage.sent} skipped`);
+      await until('lines are damaged often', () => damages() >= (scene.quick ? 8 : 200), 900_000);
+      tap.meddle = (watch) => watch;
+      note(scene, `${damages()} damaged`);
+      await scene.written(300);
     },
+    // It is asked for again, and nobody says that it is gone.
+    judge: (_, { routes }) =>
+      routes.flatMap(({ route, gaps }) =>
+        gaps.length === 0 ? [] : [`a damaged line is asked for again, but ${route} has ${gaps.length} gaps`],
+      ),
   }),
   tapped({
     name: 'API server: the watch tells old lines again',
