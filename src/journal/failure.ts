@@ -1,3 +1,5 @@
+export const DAMAGED = 'the file is damaged: move it away together with its -wal, and the next start makes a new one';
+
 /** What an error of SQLite means to the person who has to mend it. */
 const MEANINGS = new Map([
   [7, 'SQLite has no memory left'],
@@ -6,13 +8,15 @@ const MEANINGS = new Map([
     10,
     'the disk failed, or the volume is read-only; what was acknowledged is safe if the disk still has it, and the next start goes on from there',
   ],
-  [11, 'the file is damaged: move it away together with its -wal, and the next start makes a new one'],
+  [11, DAMAGED],
   [13, 'the disk is full'],
   [14, 'the file cannot be opened: check that it is a file, and that its directory can be written'],
   [26, 'the file is not an SQLite database, and so not a kube-fanout journal: give journal.path another name'],
 ]);
 
 export const BUSY = 5;
+export const CORRUPT = 11;
+export const CONSTRAINT = 19;
 export const FULL = 13;
 
 /** SQLite's primary result code of an error of node:sqlite: https://sqlite.org/rescode.html */

@@ -27,6 +27,7 @@ import { Refused, Streams } from './streams.ts';
 import { Trails } from './trails.ts';
 
 type Handlers = { readonly [K in Exclude<CallName, 'open'>]: (argument: Calls[K]['argument']) => Calls[K]['result'] };
+type Opened = Extract<Calls['open']['result'], { kind: 'open' }>;
 type ChangeHandlers = { readonly [K in ChangeName]: (argument: Changes[K]['argument']) => Changes[K]['result'] };
 
 export class JournalFile {
@@ -122,7 +123,7 @@ export class JournalFile {
     return handler(argument);
   }
 
-  opened(): Calls['open']['result'] {
+  opened(): Pick<Opened, 'kind' | 'states' | 'usage'> {
     const states = this.#streams
       .all()
       .map((stream) => ({ state: stream.state, hidden: this.#appender.hidden(stream) }));
@@ -173,22 +174,23 @@ export class JournalFile {
 
   /** Undefined when the disk is full, and nothing of it is kept. */
   #transact(changes: readonly Change[], without?: ChangeName): ChangeReply[] | undefined {
-    const { count } = this.#records;
     try {
       failpoint('journal.committing');
       this.#db.exec('BEGIN IMMEDIATE');
       const replies = changes.map(
         (change): ChangeReply => (change.kind === without ? { kind: 'no-room' } : this.#perform(change)),
       );
+      this.#records.addUp();
       failpoint('journal.written');
       this.#db.exec('COMMIT');
+      this.#records.committed();
       failpoint('journal.committed');
       return replies;
     } catch (error) {
       if (resultCode(error) !== FULL) throw error;
       // SQLite may have rolled back by itself.
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      this.#records.count = count;
+      this.#records.rolledBack();
       this.#parked.dead.recount();
       return undefined;
     }

@@ -31,6 +31,7 @@ export async function openJournal(options: OpenOptions, signal?: AbortSignal): P
   try {
     const opened = await whenUnlocked(options, link, note, signal);
     note.write();
+    for (const what of opened.mended) log.error(`the journal ${path} was damaged: ${what}`);
     failpoint('journal.opened');
     return new SqliteJournal(options, link, opened, note);
   } catch (error) {
@@ -53,7 +54,12 @@ export async function openStopped(
   const note = new OwnerNote(path);
   const link = new WorkerLink(path, (error) => log.debug(error.message));
   try {
-    const opened = await link.call('open', { path, sync: 'full', maxBytes: Number.POSITIVE_INFINITY });
+    const opened = await link.call('open', {
+      path,
+      sync: 'full',
+      maxBytes: Number.POSITIVE_INFINITY,
+      whenDamaged: 'refuse',
+    });
     if (opened.kind === 'busy') {
       await link.close();
       return { busy: note.read() ?? 'another process' };
@@ -85,7 +91,7 @@ async function whenUnlocked(
   for (let tries = 0; ; tries += 1) {
     signal?.throwIfAborted();
     const limits = { maxBytes, ...(maxDeadLetters !== undefined && { maxDeadLetters }) };
-    const result = await link.call('open', { path, sync, ...limits });
+    const result = await link.call('open', { path, sync, ...limits, whenDamaged: 'mend' });
     if (result.kind === 'open') return result;
     if (tries === 0) {
       const owner = note.read() ?? 'another process';

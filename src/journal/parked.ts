@@ -7,6 +7,7 @@ import type { Calls, ParkedRows, SettleArgument } from './protocol.ts';
 import type { ParkedMessage, PassedOverReason } from './record.ts';
 import { cursorOf, type Place, RECORD_COLUMNS, type Records, storedRow } from './records.ts';
 import type { Routes } from './routes.ts';
+import { demandFit, fits } from './seal.ts';
 import type { Streams } from './streams.ts';
 
 type Row = Record<string, unknown>;
@@ -45,10 +46,13 @@ export class ParkedTable {
       `INSERT INTO parked (route, stream, epoch, position, destination, key, state, reason, detail, parked_at, replay)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
-    this.#delete = db.prepare('DELETE FROM parked WHERE id = ? AND route = ? RETURNING stream, epoch, position, state');
+    this.#delete = db.prepare(
+      `DELETE FROM parked WHERE id = ? AND route = ? RETURNING stream, epoch, position, state, ${fits('parked')} AS fits`,
+    );
     this.#others = db.prepare('SELECT 1 FROM parked WHERE stream = ? AND epoch = ? AND position = ? LIMIT 1');
     this.#record = db.prepare(`SELECT ${RECORD_COLUMNS} FROM records WHERE stream = ? AND epoch = ? AND position = ?`);
-    const pending = "SELECT * FROM parked WHERE route = ? AND state <> 'dead' AND";
+    const rows = `SELECT *, ${fits('parked')} AS fits FROM parked`;
+    const pending = `${rows} WHERE route = ? AND state <> 'dead' AND`;
     this.#ofRoute = db.prepare(`${pending} id > ? ORDER BY id LIMIT ?`);
     this.#ofDestination = db.prepare(`${pending} destination = ? AND id > ? ORDER BY id LIMIT ?`);
     this.#ofKey = db.prepare(`${pending} destination = ? AND key = ? AND id > ? ORDER BY id LIMIT ?`);
@@ -59,7 +63,7 @@ export class ParkedTable {
          SELECT (SELECT min(key) ${live} AND key >= :from AND key IS NOT :not), 1 UNION ALL
          SELECT (SELECT min(key) ${live} AND key > keys.key), number + 1 FROM keys
          WHERE keys.key IS NOT NULL AND number < :limit)
-       SELECT p.* FROM keys JOIN parked p ON p.id = (SELECT min(id) ${live} AND key = keys.key) ORDER BY number`,
+       SELECT p.* FROM keys JOIN (${rows}) p ON p.id = (SELECT min(id) ${live} AND key = keys.key) ORDER BY number`,
     );
     // With min(), SQLite takes the other columns from the row that holds the minimum: the head of the lane.
     this.#lanes = db.prepare(
@@ -83,6 +87,7 @@ export class ParkedTable {
   remove(route: number, id: number, lost?: PassedOverReason['reason']): ParkedState | undefined {
     const row = this.#delete.get(id, route);
     if (!row) return undefined;
+    demandFit(row, `parked message ${id}`);
     if (row.state === 'dead') this.dead.add(route, -1);
     const place = placeOf(row);
     if (this.#trimmedBehind(place) && !this.refersTo(place)) this.#records.delete(place);
@@ -138,6 +143,7 @@ export class ParkedTable {
   }
 
   #recordOf(row: Row): StoredRow {
+    demandFit(row, `parked message ${row.id}`);
     const { stream: id, epoch, position } = placeOf(row);
     const { stream } = this.#streams.withId(id).state;
     const record = this.#record.get(id, epoch, position);

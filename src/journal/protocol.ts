@@ -138,6 +138,7 @@ export interface Calls {
       readonly sync: 'full' | 'normal';
       readonly maxBytes: number;
       readonly maxDeadLetters?: number;
+      readonly whenDamaged: 'mend' | 'refuse';
     };
     result:
       | { readonly kind: 'busy' }
@@ -145,6 +146,8 @@ export interface Calls {
           readonly kind: 'open';
           readonly states: readonly { readonly state: StreamState; readonly hidden: boolean }[];
           readonly usage: Usage;
+          /** What was damaged and what was done about it, in words. */
+          readonly mended: readonly string[];
         };
   };
   commit: {

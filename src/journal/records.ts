@@ -5,7 +5,20 @@ import type { RecordRow, StoredRow } from './packed-records.ts';
 
 type Row = Record<string, unknown>;
 
-export const RECORD_COLUMNS = 'epoch, position, kind, origin, appended_at, crc, key, attributes, data';
+/**
+ * The place comes first: SQLite then takes it from the index that has led there, whose keys a start has added up, and not
+ * from the row, which may be damaged. Numbers are cut to what JavaScript can hold, for the same reason.
+ */
+export const RECORD_COLUMNS =
+  'epoch, position, kind, origin, appended_at & 9007199254740991 AS appended_at, crc & 4294967295 AS crc, key, attributes, data';
+
+/** Keys are added up by this, a prime: see `keyOf`. */
+const MODULUS = 1_000_000_007;
+/** `keyOf` in SQL. */
+const KEY = `((epoch + 1000003 * unicode(position) + CAST(substr(position, 1, 15) AS INTEGER)
+  + CAST(substr(position, 16, 15) AS INTEGER) + CAST(substr(position, 31) AS INTEGER)) % ${MODULUS})`;
+/** A query of what each stream has of records, by the index alone: the columns stream, records, keys. */
+export const SUMS = `SELECT stream, count(*) AS records, sum(${KEY}) % ${MODULUS} AS keys FROM records GROUP BY stream`;
 
 /** Where a record stands in the file; `stream` is the id of the stream's row. */
 export interface Place {
@@ -14,14 +27,23 @@ export interface Place {
   readonly position: string;
 }
 
-/** Writes and deletes records, and keeps count of them. */
+interface Sum {
+  records: number;
+  keys: number;
+}
+
+/** Writes and deletes records, and keeps count of them: of all, and in its row what each stream has, with their keys. */
 export class Records {
   readonly #insert;
   readonly #delete;
   readonly #deleteReceipts;
   readonly #above;
   readonly #newest;
-  count: number;
+  readonly #total;
+  /** Of each stream, by what the transaction has changed it. */
+  readonly #changes = new Map<number, Sum>();
+  #count: number;
+  #committed: number;
 
   constructor(db: DatabaseSync) {
     this.#insert = db.prepare(
@@ -36,7 +58,15 @@ export class Records {
       `SELECT epoch, position FROM records WHERE stream = ? AND (epoch, position) <= (?, ?)
        ORDER BY epoch DESC, position DESC LIMIT 1`,
     );
-    this.count = Number(db.prepare('SELECT count(*) AS count FROM records').get()?.count);
+    this.#total = db.prepare(
+      `UPDATE streams SET records = records + ?, keys = (keys + ? + ${MODULUS}) % ${MODULUS} WHERE id = ?`,
+    );
+    this.#count = Number(db.prepare('SELECT total(records) AS count FROM streams').get()?.count);
+    this.#committed = this.#count;
+  }
+
+  get count(): number {
+    return this.#count;
   }
 
   /** False when there is one at its place already. */
@@ -45,16 +75,40 @@ export class Records {
     to: { readonly stream: number; readonly epoch: number; readonly appendedAt: number },
   ): boolean {
     const { position, kind, origin, key, attributes, data } = row;
-    const values = [position, kind, origin, to.appendedAt, checksum(row), key, attributes, data];
+    const values = [position, kind, origin, to.appendedAt, checksum(row, to), key, attributes, data];
     const inserted = this.#insert.run(to.stream, to.epoch, ...values).changes === 1;
-    if (inserted) this.count += 1;
+    if (inserted) this.#note({ ...to, position }, 1);
     return inserted;
   }
 
   /** A record goes with its receipts. */
-  delete({ stream, epoch, position }: Place): void {
+  delete(place: Place): void {
+    const { stream, epoch, position } = place;
     this.#deleteReceipts.run(stream, epoch, position);
-    this.count -= Number(this.#delete.run(stream, epoch, position).changes);
+    if (this.#delete.run(stream, epoch, position).changes === 1) this.#note(place, -1);
+  }
+
+  /** The last of a transaction: the streams' rows say what it has changed. */
+  addUp(): void {
+    for (const [stream, { records, keys }] of this.#changes) this.#total.run(records, keys % MODULUS, stream);
+    this.#changes.clear();
+  }
+
+  committed(): void {
+    this.#committed = this.#count;
+  }
+
+  rolledBack(): void {
+    this.#changes.clear();
+    this.#count = this.#committed;
+  }
+
+  #note({ stream, ...key }: Place, by: 1 | -1): void {
+    const change = this.#changes.get(stream) ?? { records: 0, keys: 0 };
+    change.records += by;
+    change.keys += by * keyOf(key);
+    this.#changes.set(stream, change);
+    this.#count += by;
   }
 
   /** The newest record at or below `end`. */
@@ -67,6 +121,13 @@ export class Records {
   has({ stream, epoch, position }: Place): boolean {
     return this.#above.get(stream, epoch, position) !== undefined;
   }
+}
+
+/** Of a record's key in the index, so that one that is lost, or has become another, changes the sum of all. */
+function keyOf({ epoch, position }: Omit<Place, 'stream'>): number {
+  const digits = [position.slice(0, 15), position.slice(15, 30), position.slice(30)];
+  const sum = digits.reduce((all, part) => all + (Number.parseInt(part, 10) || 0), 0);
+  return (epoch + 1_000_003 * (position.codePointAt(0) ?? 0) + sum) % MODULUS;
 }
 
 export function cursorOf(row: Row): Cursor {
@@ -83,11 +144,15 @@ export function storedRow(row: Row, stream: string): StoredRow {
     attributes: String(row.attributes),
     data: row.data instanceof Uint8Array ? row.data : new Uint8Array(),
   };
-  const intact = checksum(record) === row.crc;
-  return { ...record, stream, epoch: Number(row.epoch), appendedAt: Number(row.appended_at), intact };
+  const at = { epoch: Number(row.epoch), appendedAt: Number(row.appended_at) };
+  const intact = checksum(record, at) === row.crc;
+  return { ...record, ...at, stream, intact };
 }
 
 /** Of all that a record says; SQLite has no checksums of its own. */
-function checksum({ position, kind, origin, key, attributes, data }: RecordRow): number {
-  return crc32(data, crc32(`${position}\n${kind}\n${origin}\n${key}\n${attributes}`));
+function checksum(
+  { position, kind, origin, key, attributes, data }: RecordRow,
+  { epoch, appendedAt }: { readonly epoch: number; readonly appendedAt: number },
+): number {
+  return crc32(data, crc32(`${epoch}\n${appendedAt}\n${position}\n${kind}\n${origin}\n${key}\n${attributes}`));
 }

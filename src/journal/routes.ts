@@ -13,6 +13,7 @@ import type { Changes } from './protocol.ts';
 import type { RouteName, RouteState } from './record.ts';
 import { cursorOf, type Records } from './records.ts';
 import type { ReplayEnds } from './replay-ends.ts';
+import { demandFit, fits } from './seal.ts';
 import { Refused, type Stream, type Streams } from './streams.ts';
 import { visibleEnd } from './watermark.ts';
 
@@ -69,8 +70,9 @@ export class Routes {
     this.#close = db.prepare('UPDATE routes SET closed_at = ? WHERE id = ? AND closed_at IS NULL');
     this.#pending = db.prepare("SELECT count(*) AS count FROM parked WHERE route = ? AND state <> 'dead'");
     this.#dead = db.prepare("SELECT count(*) AS count FROM parked WHERE route = ? AND state = 'dead'");
-    this.#cursors = db.prepare('SELECT stream, epoch, position FROM cursors WHERE route = ?');
-    this.#cursor = db.prepare('SELECT epoch, position FROM cursors WHERE route = ? AND stream = ?');
+    const cursors = `SELECT stream, epoch, position, ${fits('cursors')} AS fits FROM cursors`;
+    this.#cursors = db.prepare(`${cursors} WHERE route = ?`);
+    this.#cursor = db.prepare(`${cursors} WHERE route = ? AND stream = ?`);
     this.#move = db.prepare(
       `INSERT INTO cursors (route, stream, epoch, position) VALUES (?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET epoch = excluded.epoch, position = excluded.position
@@ -149,7 +151,9 @@ export class Routes {
 
   cursor(route: number, stream: number): Cursor {
     const row = this.#cursor.get(route, stream);
-    return row ? cursorOf(row) : ORIGIN;
+    if (!row) return ORIGIN;
+    demandFit(row, `how far the route ${route} has come`);
+    return cursorOf(row);
   }
 
   /** Never back: a settlement that was overtaken by an expiry changes nothing. */
@@ -198,6 +202,7 @@ export class Routes {
     const id = Number(row.id);
     const cursors = new Map<StreamName, Cursor>();
     for (const cursor of this.#cursors.all(id)) {
+      demandFit(cursor, `how far route ${row.name} has come`);
       cursors.set(this.#streams.withId(Number(cursor.stream)).state.stream, cursorOf(cursor));
     }
     const [read, delivered, filtered, limited, dead, expired, replays] = [

@@ -2,8 +2,10 @@ import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { failpoint } from '../failpoint.ts';
 import { BUSY, resultCode } from './failure.ts';
+import { mend } from './mending.ts';
 import type { Calls } from './protocol.ts';
 import { diskBytes } from './reserve.ts';
+import { addSeal, crcColumn } from './seal.ts';
 
 /** `kfan`, in the header of the file: what has another one is somebody else's database. */
 const APPLICATION_ID = 0x6b66616e;
@@ -14,7 +16,8 @@ const OLDEST_SQLITE = '3.51.3';
 /**
  * Positions are text that sorts; a place is (stream, epoch, position). Small columns come before the wide ones, so that
  * retention reads no overflow pages. Receipts and parked messages refer to a record by its place, never by its rowid,
- * which SQLite uses again.
+ * which SQLite uses again. What a stream has of records, and a route of parked messages, is counted where the count
+ * cannot be lost together with them (inspection.ts).
  */
 const TABLES = `
   CREATE TABLE streams (
@@ -27,7 +30,10 @@ const TABLES = `
     history INTEGER NOT NULL,
     trimmed_epoch INTEGER NOT NULL DEFAULT 0,
     trimmed_position TEXT NOT NULL DEFAULT '',
-    trimmed_at INTEGER NOT NULL DEFAULT 0
+    trimmed_at INTEGER NOT NULL DEFAULT 0,
+    records INTEGER NOT NULL DEFAULT 0,
+    keys INTEGER NOT NULL DEFAULT 0,
+    ${crcColumn('streams')}
   ) STRICT;
 
   CREATE TABLE records (
@@ -58,7 +64,9 @@ const TABLES = `
     replays INTEGER NOT NULL DEFAULT 0,
     dropped_by_command INTEGER NOT NULL DEFAULT 0,
     dropped_by_limit INTEGER NOT NULL DEFAULT 0,
-    closed_at INTEGER
+    closed_at INTEGER,
+    parked INTEGER NOT NULL DEFAULT 0,
+    ${crcColumn('routes')}
   ) STRICT;
 
   CREATE TABLE cursors (
@@ -66,6 +74,7 @@ const TABLES = `
     stream INTEGER NOT NULL,
     epoch INTEGER NOT NULL,
     position TEXT NOT NULL,
+    ${crcColumn('cursors')},
     PRIMARY KEY (stream, route)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX cursors_route ON cursors (route);
@@ -77,6 +86,7 @@ const TABLES = `
     position TEXT NOT NULL,
     number INTEGER NOT NULL,
     asked_at INTEGER NOT NULL,
+    ${crcColumn('replays')},
     PRIMARY KEY (route, stream)
   ) STRICT, WITHOUT ROWID;
 
@@ -115,7 +125,8 @@ const TABLES = `
     reason TEXT NOT NULL,
     detail TEXT NOT NULL,
     parked_at INTEGER NOT NULL,
-    replay INTEGER NOT NULL DEFAULT 0
+    replay INTEGER NOT NULL DEFAULT 0,
+    ${crcColumn('parked')}
   ) STRICT;
   CREATE INDEX parked_place ON parked (stream, epoch, position, route);
   CREATE INDEX parked_pending ON parked (route, id) WHERE state <> 'dead';
@@ -123,6 +134,10 @@ const TABLES = `
   CREATE INDEX parked_lane ON parked (route, destination, key, id, state) WHERE state <> 'dead';
   CREATE INDEX parked_dead ON parked (id) WHERE state = 'dead';
   CREATE INDEX parked_dead_route ON parked (route, id) WHERE state = 'dead';
+  CREATE TRIGGER parked_more AFTER INSERT ON parked
+    BEGIN UPDATE routes SET parked = parked + 1 WHERE id = new.route; END;
+  CREATE TRIGGER parked_less AFTER DELETE ON parked
+    BEGIN UPDATE routes SET parked = parked - 1 WHERE id = old.route; END;
 
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${VERSION};`;
@@ -130,11 +145,19 @@ const TABLES = `
 /** SQLite's default. The WAL counts towards the quota: it is small when that or the disk is, and 16 MiB at most. */
 const PAGE_BYTES = 4_096;
 
+export interface Database {
+  readonly db: DatabaseSync;
+  /** What was damaged and what was done about it, in words. */
+  readonly mended: readonly string[];
+}
+
 /** The open database, or undefined while another process holds it. Throws, in words, when it is of no use. */
-export function openDatabase({ path, sync, maxBytes }: Calls['open']['argument']): DatabaseSync | undefined {
+export function openDatabase(options: Calls['open']['argument']): Database | undefined {
+  const { path, sync, maxBytes, whenDamaged } = options;
   refuseOldSqlite(process.versions.sqlite ?? '0');
   refuseOrphan(path);
   const db = new DatabaseSync(path, { enableDoubleQuotedStringLiterals: false });
+  addSeal(db);
   try {
     // Before the first access: the lock is then kept until the end, and the WAL needs no shared memory.
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000;');
@@ -145,8 +168,9 @@ export function openDatabase({ path, sync, maxBytes }: Calls['open']['argument']
       PRAGMA journal_size_limit = ${2 * walPages * PAGE_BYTES};`);
     db.exec('BEGIN IMMEDIATE');
     createTables(db, path);
+    const mended = mend(db, whenDamaged);
     db.exec('COMMIT');
-    return db;
+    return { db, mended };
   } catch (error) {
     db.close();
     if (resultCode(error) === BUSY) return undefined;

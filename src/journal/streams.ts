@@ -7,6 +7,7 @@ import {
   type StreamName,
 } from '../envelope/position.ts';
 import type { Listing, StreamState } from './record.ts';
+import { demandFit, fits } from './seal.ts';
 import { higher } from './watermark.ts';
 
 /** Holds the gap records that only one route's parked message refers to; no route reads it. Not a legal namespace. */
@@ -39,9 +40,10 @@ export class Streams {
   readonly #update;
 
   constructor(db: DatabaseSync) {
-    this.#byName = db.prepare('SELECT * FROM streams WHERE name = ?');
-    this.#byId = db.prepare('SELECT * FROM streams WHERE id = ?');
-    this.#all = db.prepare('SELECT * FROM streams ORDER BY id');
+    const rows = `SELECT *, ${fits('streams')} AS fits FROM streams`;
+    this.#byName = db.prepare(`${rows} WHERE name = ?`);
+    this.#byId = db.prepare(`${rows} WHERE id = ?`);
+    this.#all = db.prepare(`${rows} ORDER BY id`);
     this.#insert = db.prepare(
       'INSERT INTO streams (name, epoch, rv, floor, listing, history) VALUES (?, ?, ?, ?, ?, ?)',
     );
@@ -99,6 +101,7 @@ export class Streams {
 }
 
 function streamOf(row: Row): Stream {
+  demandFit(row, `where stream ${row.name} stands`);
   return {
     id: Number(row.id),
     state: {

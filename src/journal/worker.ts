@@ -27,10 +27,10 @@ function answer(call: Call): unknown {
 }
 
 function open(options: Calls['open']['argument']): Calls['open']['result'] {
-  const db = openDatabase(options);
-  if (!db) return { kind: 'busy' };
-  file = new JournalFile(db, options);
-  return file.opened();
+  const opened = openDatabase(options);
+  if (!opened) return { kind: 'busy' };
+  file = new JournalFile(opened.db, options);
+  return { ...file.opened(), mended: opened.mended };
 }
 
 /** The bytes of a page are handed over, not copied. */

@@ -112,11 +112,26 @@ test('when SQLite finds its file damaged, the journal says what to do, and takes
   await appendLive(before, 1, 200, 1_000);
   await before[Symbol.asyncDispose]();
   const file = await readFile(place.path);
-  for (let page = 30; page < 60; page += 1) file.fill(0x5a, page * 4_096, page * 4_096 + 64);
+  for (let at = file.indexOf('"id":"uid.'); at >= 0; at = file.indexOf('"id":"uid.', at + 4_096)) {
+    file.fill(0x5a, at - (at % 4_096), at - (at % 4_096) + 64);
+  }
   await writeFile(place.path, file);
   await using after = await open(place);
   await expect(readAll(after)).rejects.toThrow('the file is damaged: move it away together with its -wal');
   await expect(appendLive(after, 201, 201)).rejects.toThrow('damaged');
+});
+
+test('a journal of whose records not even the index can be read is refused at every start, in the same words', async () => {
+  await using place = await temporaryPlace();
+  await using before = await open(place);
+  await appendLive(before, 1, 200, 1_000);
+  await before[Symbol.asyncDispose]();
+  const file = await readFile(place.path);
+  for (let page = 20; page < 60; page += 1) file.fill(0x5a, page * 4_096, page * 4_096 + 64);
+  await writeFile(place.path, file);
+  for (const _ of [1, 2]) {
+    await expect(open(place)).rejects.toThrow('the file is damaged: move it away together with its -wal');
+  }
 });
 
 test('what is no journal is refused in words, and left as it is', async () => {
@@ -166,22 +181,16 @@ test.for([
   },
 );
 
-test('what damage has taken from the parked messages shows in the books, for they are counted and never computed', async () => {
+test('what a route has pending is counted from its parked messages, and never computed, so that a wrong counter shows', async () => {
   await using place = await temporaryPlace();
   const route = routeName('r');
-  await using before = await open(place);
-  await before.openRoute(route, { startFrom: 'oldest', atQuota: 'expire' });
-  await appendLive(before, 1, 2);
-  const records = await readAll(before);
-  const cursors = new Map([[ALL_NAMESPACES, cursorOf(records[1] ?? expect.unreachable())]]);
-  const parked = records.map((record) => parkedAt(record));
-  await before.settle({ route, cursors, counters: { read: 2 }, receipts: [], parked, unparked: [] });
-  await before[Symbol.asyncDispose]();
-  using file = new DatabaseSync(place.path);
-  file.exec('DELETE FROM parked WHERE id = 1');
-  file.close();
-  await using after = await open(place);
-  const [state] = await after.routes();
+  await using journal = await open(place);
+  await journal.openRoute(route, { startFrom: 'oldest', atQuota: 'expire' });
+  await appendLive(journal, 1, 2);
+  const [one = expect.unreachable()] = await readAll(journal);
+  const cursors = new Map([[ALL_NAMESPACES, cursorOf(one)]]);
+  await journal.settle({ route, cursors, counters: { read: 2 }, receipts: [], parked: [parkedAt(one)], unparked: [] });
+  const [state] = await journal.routes();
   expect(state?.pending).toBe(1);
   expect(state && imbalance(state)).toBe(1);
 });

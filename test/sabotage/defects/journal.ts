@@ -116,9 +116,23 @@ export const JOURNAL: readonly Defect[] = [
   {
     name: 'a damaged record is believed',
     file: 'src/journal/records.ts',
-    find: 'const intact = checksum(record) === row.crc;',
-    put: 'const intact = checksum(record) === row.crc || row.crc !== null;',
+    find: 'const intact = checksum(record, at) === row.crc;',
+    put: 'const intact = checksum(record, at) === row.crc || row.crc !== null;',
     row: unit('test/journal/faults.test.ts'),
+  },
+  {
+    name: 'a damaged cursor is believed',
+    file: 'src/journal/inspection.ts',
+    find: "`(NOT (${fits('cursors')})",
+    put: "`(NOT (${fits('cursors')} OR crc = 0)",
+    row: unit('test/journal/damage.test.ts'),
+  },
+  {
+    name: 'a page of records that was lost is not missed',
+    file: 'src/journal/inspection.ts',
+    find: 'WHERE (s.records, s.keys) IS NOT (ifnull(r.records, 0), ifnull(r.keys, 0))',
+    put: 'WHERE s.records < ifnull(r.records, 0)',
+    row: unit('test/journal/damage.test.ts'),
   },
   {
     name: 'a record that was damaged while its message was parked is delivered',
