@@ -35,7 +35,7 @@ export interface Chart {
 
 const WIDTH = 1_000;
 const LEFT = 216;
-const RIGHT = 20;
+const RIGHT = 28;
 const PLOT = WIDTH - LEFT - RIGHT;
 const HEAD = 62;
 const LANE = 15;

@@ -102,14 +102,14 @@ export class Deliveries {
     if (!this.#gaps.has(id)) this.#gaps.set(id, { from, to, told: Math.max(to, this.#last) });
   }
 
-  /** Of what was emitted up to that resourceVersion; of everything unless given. */
-  tally(name: string, upTo = this.#last): Tally {
+  /** Of what was emitted from one resourceVersion up to another; of everything unless given. */
+  tally(name: string, { from = 0, upTo = this.#last }: { from?: number; upTo?: number } = {}): Tally {
     const route = this.#of(name);
     const lost = this.#unrecoverable();
     const missing: number[] = [];
     const unknown: number[] = [];
     let [emitted, delivered, unrecoverable] = [0, 0, 0];
-    for (let resourceVersion = this.#first; resourceVersion <= upTo; resourceVersion += 1) {
+    for (let resourceVersion = Math.max(from, this.#first); resourceVersion <= upTo; resourceVersion += 1) {
       const isEmitted = !Number.isNaN(this.#emittedAt.get(resourceVersion));
       const hasArrived = !Number.isNaN(route.arrivedAt.get(resourceVersion));
       if (isEmitted) emitted += 1;

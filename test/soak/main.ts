@@ -53,6 +53,7 @@ type Options = z.output<typeof Options>;
 
 const MINUTE = 60_000;
 const SETTLE_MS = 180_000;
+const RECENT = 100_000;
 
 class Recorder {
   readonly began = Date.now();
@@ -84,15 +85,17 @@ async function harm(stage: Stage, { every, seed }: Options, recorder: Recorder, 
   }
 }
 
-async function tell(stage: Stage, { samples }: Sampler, recorder: Recorder, over: AbortSignal): Promise<void> {
+async function tell({ deliveries }: Stage, { samples }: Sampler, recorder: Recorder, over: AbortSignal): Promise<void> {
   for (;;) {
     await sleep(MINUTE, undefined, { signal: over }).catch(() => {});
     if (over.aborted) return;
     recorder.loads.push(loadavg()[0] ?? 0);
     const last = samples.at(-1);
-    const waiting = ROUTES.map((route) => `${route} waits for ${stage.deliveries.tally(route).missing.length}`);
+    // All of them would hold up for a moment what is measured here.
+    const from = deliveries.newest - RECENT;
+    const waiting = ROUTES.map((route) => `${route} waits for ${deliveries.tally(route, { from }).missing.length}`);
     recorder.say(
-      `${stage.deliveries.emitted} emitted, ${waiting.join(', ')}; ${Math.round(last?.rssMiB ?? 0)} MiB, ` +
+      `${deliveries.emitted} emitted, ${waiting.join(', ')}; ${Math.round(last?.rssMiB ?? 0)} MiB, ` +
         `${last?.handles} handles, WAL ${Math.round(last?.walMiB ?? 0)} MiB, load ${recorder.loads.at(-1)?.toFixed(1)}`,
     );
   }
@@ -102,7 +105,7 @@ async function tell(stage: Stage, { samples }: Sampler, recorder: Recorder, over
 async function settled({ deliveries }: Stage, upTo: number, stop: AbortSignal): Promise<number | undefined> {
   const began = Date.now();
   while (Date.now() - began < SETTLE_MS && !stop.aborted) {
-    if (ROUTES.every((route) => deliveries.tally(route, upTo).missing.length === 0)) return Date.now() - began;
+    if (ROUTES.every((route) => deliveries.tally(route, { upTo }).missing.length === 0)) return Date.now() - began;
     await sleep(500);
   }
   return undefined;
@@ -132,7 +135,7 @@ async function soak(options: Options): Promise<Soak> {
   const { samples } = sampler;
   const { deliveries } = stage;
   const { began, done, failures, loads } = recorder;
-  const tallies = new Map(ROUTES.map((route) => [route, deliveries.tally(route, upTo)]));
+  const tallies = new Map(ROUTES.map((route) => [route, deliveries.tally(route, { upTo })]));
   const verdict = judge({ samples, tallies, settledMs, failures });
   return { began, ended, rate, seed, done, samples, tallies, deliveries, settledMs, loads, verdict };
 }

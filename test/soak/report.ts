@@ -136,7 +136,7 @@ export function pictureOf(soak: Soak): string {
       points: deliveries.latencies(route).map((one) => ({ x: Math.max(0, x(one.at)), y: Math.max(1, one[name]) })),
     }));
   const chart: Chart = {
-    title: 'Soak',
+    title: `Soak, ${durationOf(soak)}`,
     subtitle: `${soak.rate} Events/s to two brokers, ${soak.done.length} faults; seed ${soak.seed}, ${new Date(began).toISOString().slice(0, 10)}`,
     seconds: x(soak.ended),
     lanes: lanesOf(soak),
