@@ -19,7 +19,7 @@ import { ALL_NAMESPACES, type StreamName } from './envelope/position.ts';
 import { failpoint } from './failpoint.ts';
 import { openJournal } from './journal/open.ts';
 import type { Journal } from './journal/port.ts';
-import type { RouteName } from './journal/record.ts';
+import type { ReplayAnswer, ReplayFrom, RouteName } from './journal/record.ts';
 import { metricsText, type Observed } from './observe/metrics.ts';
 import { processMetrics } from './observe/process.ts';
 import { serveMetrics } from './observe/server.ts';
@@ -104,6 +104,7 @@ interface RunningRoute {
   readonly broker: string;
   readonly compiled: CompiledRoute;
   readonly status: RouteStatus;
+  replay(from: ReplayFrom): Promise<ReplayAnswer>;
   run(stop: AbortSignal, kill: AbortSignal): Promise<void>;
 }
 
@@ -133,6 +134,7 @@ function routeOf(config: RouteConfig, { options, journal, served }: Wiring): Run
     get status() {
       return worker.status;
     },
+    replay: (from) => worker.replay(from),
     async run(stop, kill) {
       // The journal keeps what a route has not had yet, so it must know of one that still waits for its first subscriber.
       const { startFrom, atQuota } = route;

@@ -7,10 +7,11 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { REASONS } from '../src/adapter.ts';
 import { deadLetters, showDeadLetters } from '../src/control/dead-letters.ts';
+import { replay } from '../src/control/replay.ts';
 import { status } from '../src/control/status.ts';
 import { trace } from '../src/control/trace.ts';
 import { runCli } from './cli/run-cli.ts';
-import { appendLive, open, routeName, temporaryPlace } from './journal/fixture.ts';
+import { appendLive, drain, open, routeName, temporaryPlace } from './journal/fixture.ts';
 
 const text = readFileSync(fileURLToPath(new URL('../docs/operations.md', import.meta.url)), 'utf8');
 
@@ -39,6 +40,7 @@ function constantsOf(schema: unknown): string[] {
 test.each([
   ['Status', status.item],
   ['Trace', trace.item],
+  ['Replay', replay.item],
   ['Dead letters', deadLetters.item],
   ['Dead letters', showDeadLetters.item],
 ])('%s names every field of its JSON', (heading, item) => {
@@ -77,18 +79,27 @@ brokers: { out: { stdout: {} } }
 routes: [{ name: all, to: { broker: out } }, { name: edge, to: { broker: out } }]
 `,
   );
-  const commands = [...text.matchAll(/^kube-fanout ((?:status|trace|dead-letters) .*)$/gm)].map(
+  const commands = [...text.matchAll(/^kube-fanout ((?:status|trace|replay|dead-letters) .*)$/gm)].map(
     ([, command = '']) => command,
   );
-  expect(commands.length).toBeGreaterThan(11);
+  expect(commands.length).toBeGreaterThan(15);
   for (const command of commands) {
     const here = command.replace('routes.yaml', config).replace('/var/lib/kube-fanout/journal.db', place.path);
+    if (command.startsWith('replay')) await deliver(place);
     const { code, out, said } = await runCli(here.split(' '));
-    expect({ command, code }).toEqual({ command, code: /^status|-letters list/.test(command) ? 0 : 1 });
-    const words = command.includes('--json') ? '"running":false' : 'this is how it has left the journal';
+    const answers = /^status|-letters list|^replay .*--from (?!0541234)/.test(command);
+    expect({ command, code }).toEqual({ command, code: answers ? 0 : 1 });
+    const words = command.includes('--json') ? '"running":false' : /No daemon runs|how it has left the journal/;
     if (/-letters (?!list)/.test(command)) expect(said).toContain('here is no dead letter');
-    else expect(out).toContain(words);
+    else if (command.includes('0541234')) expect(said).toContain('Nothing from there on is in the journal');
+    else expect(out).toMatch(words);
   }
   const { code, out } = await runCli(['trace', '-c', config, '--for', 'pod/pod-3']);
   expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining('… all   waiting, behind 2') });
 });
+
+/** One of the routes has delivered all that there is. */
+async function deliver(place: Parameters<typeof open>[0]): Promise<void> {
+  await using journal = await open(place);
+  await drain(journal, routeName('edge'));
+}

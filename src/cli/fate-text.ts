@@ -12,10 +12,10 @@ export function fateText(fate: Fate): { readonly sign: '✓' | '–' | '…' | '
       return { sign: '…', words: waitingText(fate) };
     case 'parked': {
       const next = fate.nextTryAt === undefined ? '' : `, next try ${moment(fate.nextTryAt)}`;
-      return { sign: '…', words: `parked since ${moment(fate.since)}${next}: ${whyText(fate)}` };
+      return { sign: '…', words: `parked since ${moment(fate.since)}${again(fate)}${next}: ${whyText(fate)}` };
     }
     case 'dead':
-      return { sign: '✗', words: `dead letter ${fate.id} since ${moment(fate.at)}: ${whyText(fate)}` };
+      return { sign: '✗', words: `dead letter ${fate.id} since ${moment(fate.at)}${again(fate)}: ${whyText(fate)}` };
     case 'expired':
       return { sign: '✗', words: expiredText(fate) };
     case 'before-start':
@@ -46,7 +46,12 @@ function filteredText({ by, part = '', line, gives, values = [] }: Extract<Fate,
   return `filtered by when${where}: ${harmless(part)}  →  ${answer}${facts === '' ? '' : ` (${facts})`}`;
 }
 
-function waitingText({ ahead, for: what, detail, since }: Extract<Fate, { state: 'waiting' }>): string {
+/** Without it, it is sent for the first time. */
+function again({ replay }: { readonly replay?: number | undefined }): string {
+  return replay === undefined ? '' : `, in replay ${replay}`;
+}
+
+function waitingText({ ahead, for: what, detail, since, replay }: Extract<Fate, { state: 'waiting' }>): string {
   const behind = ahead === 0 ? 'next in line' : `behind ${ahead >= 1_000 ? '1,000 or more' : ahead}`;
   const why = {
     daemon: '',
@@ -58,7 +63,8 @@ function waitingText({ ahead, for: what, detail, since }: Extract<Fate, { state:
   }[what];
   const from = since === undefined ? '' : ` since ${moment(since)}`;
   const words = [`${why}${from}`, detail && harmless(detail)].filter((part) => part !== undefined && part !== '');
-  return `waiting, ${behind}: ${words.join(': ')}`;
+  const news = replay === undefined ? 'waiting' : `waiting to be sent again, in replay ${replay}`;
+  return `${news}, ${behind}: ${words.join(': ')}`;
 }
 
 function whyText({ destination, reason, detail }: Extract<Fate, { state: 'parked' | 'dead' }>): string {

@@ -3,6 +3,7 @@ import { addDeadLetters } from './dead-letters-command.ts';
 import { EXIT, Exit, type ExitCode } from './exit-codes.ts';
 import { withJournalOption } from './journal-option.ts';
 import { objectName } from './object-name.ts';
+import { replayFrom } from './replay-from.ts';
 import { stopSignals } from './stop-signals.ts';
 import { Terminal } from './terminal.ts';
 import { VERSION } from './version.ts';
@@ -110,6 +111,20 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
       }
       const { trace } = await import('./trace.ts');
       done(await trace(options));
+    });
+
+  withJournalOption(program.command('replay'))
+    .description('send again on one route what the journal still has, marked as a replay')
+    .requiredOption('--route <name>', 'the route')
+    .addOption(
+      new Option('--from <place>', 'oldest; or a time, or 2h (so long ago); or an Event’s sequence or resourceVersion')
+        .argParser((text) => replayFrom(text))
+        .makeOptionMandatory(),
+    )
+    .option('--json', 'one JSON object on standard output')
+    .action(async (options) => {
+      const { replay } = await import('./replay.ts');
+      done(await replay(options));
     });
 
   addDeadLetters(program, done);

@@ -72,7 +72,7 @@ function streamText(stream: Status['streams'][number], running: boolean, since: 
 }
 
 function routeText(route: Status['routes'][number], since: Since): string[] {
-  const { counters, lag, lagSeconds, pending, connection, stopped, held, heldCount, broker } = route;
+  const { counters, lag, lagSeconds, pending, replay, connection, stopped, held, heldCount, broker } = route;
   const behind = lag === 0 ? 'nothing behind' : `${count(lag)} behind (${duration(lagSeconds * 1_000)})`;
   const others = (['filtered', 'limited', 'expired'] as const).map((name) => [counters[name], name] as const);
   const dead = [
@@ -87,6 +87,9 @@ function routeText(route: Status['routes'][number], since: Since): string[] {
   return [
     `  ${sign} ${route.route}${to}  ${numbers}`,
     ...(cursors.length > 0 ? [`      at ${cursors.slice(0, 4).join(', ')}${cursors.length > 4 ? ', …' : ''}`] : []),
+    ...(replay
+      ? [`      replay ${replay.number}, for ${since(replay.since)}: ${count(replay.left)} records left`]
+      : []),
     ...connectionText(connection, since),
     ...(stopped
       ? [`      nothing gets through for ${since(stopped.since)}: ${stopped.reason} (${harmless(stopped.detail)})`]

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { REASONS } from '../adapter.ts';
 import type { DeadLetter, DeadLetterFilter, JournalRecord } from '../journal/record.ts';
 import { iso, time } from './fate.ts';
+import { knownRoute } from './known-route.ts';
 import { type Inspected, type Operation, Refusal } from './operation.ts';
 
 /** Which dead letters: all that is given must fit. */
@@ -104,15 +105,8 @@ export const showDeadLetters: Operation<z.output<typeof showArgument>, WholeDead
   },
 };
 
-/** Refuses a route that the journal does not know: otherwise a slip of the pen would look like good news. */
-async function fitting({ journal }: Inspected, filter: Filter): Promise<DeadLetterFilter> {
-  const { route, ...rest } = filter;
-  if (route === undefined) return rest;
-  const names = (await journal.routes()).map((one) => one.route);
-  const known = names.find((name) => name === route);
-  if (known !== undefined) return { ...rest, route: known };
-  const there = names.length === 0 ? 'there is none yet' : `there are ${names.join(', ')}`;
-  throw new Refusal(`the journal has no route ${route}: ${there}`);
+async function fitting(inspected: Inspected, { route, ...rest }: Filter): Promise<DeadLetterFilter> {
+  return route === undefined ? rest : { ...rest, route: await knownRoute(inspected, route) };
 }
 
 function noneOf({ ids = [] }: Filter): string {

@@ -29,6 +29,8 @@ export const fate = z.discriminatedUnion('state', [
     for: z.enum(['daemon', 'list', 'broker', 'destination', 'key', 'turn']),
     detail: z.string().optional(),
     since: time.optional(),
+    /** The number of the replay in which it comes again. */
+    replay: z.int().optional(),
   }),
   z.object({
     state: z.literal('parked'),
@@ -37,6 +39,8 @@ export const fate = z.discriminatedUnion('state', [
     detail: z.string(),
     since: time,
     nextTryAt: time.optional(),
+    /** In which replay it is sent; without it, it is sent for the first time. So too below. */
+    replay: z.int().optional(),
   }),
   z.object({
     state: z.literal('dead'),
@@ -46,6 +50,7 @@ export const fate = z.discriminatedUnion('state', [
     reason: z.string(),
     detail: z.string(),
     at: time,
+    replay: z.int().optional(),
   }),
   z.object({
     state: z.literal('expired'),
@@ -73,19 +78,19 @@ interface Known {
 
 /** Mostly one; a record that comes again after a replay may have been delivered before, and have died or wait now. */
 export function fatesOf(known: Known): readonly Fate[] {
-  const { receipt, parked, ahead, passedOver } = known.trail;
+  const { receipt, parked, ahead, passedOver, replay } = known.trail;
   const fates: Fate[] = [];
   if (receipt) fates.push({ state: 'delivered', at: iso(receipt.deliveredAt), receipt: { ...receipt.receipt } });
   for (const row of parked) fates.push(parkedFate(row, known.status));
-  if (ahead !== undefined) fates.push({ state: 'waiting', ahead, ...waitsFor(known) });
+  if (ahead !== undefined) fates.push({ state: 'waiting', ahead, ...waitsFor(known), ...numbered(replay) });
   if (fates.length > 0) return fates;
   if (passedOver) return [passedOverFate(passedOver)];
   return [explained(known.explanation)];
 }
 
 function parkedFate(row: RouteTrail['parked'][number], status: RouteStatus | undefined): Fate {
-  const { id, destination, key, state, reason, detail, parkedAt } = row;
-  if (state === 'dead') return { state, id, destination, reason, detail, at: iso(parkedAt) };
+  const { id, destination, key, state, reason, detail, parkedAt, replay } = row;
+  if (state === 'dead') return { state, id, destination, reason, detail, at: iso(parkedAt), ...numbered(replay) };
   const lane = status?.parked.find((one) => one.destination === destination && (one.key ?? key) === key);
   const nextTryAt = lane?.nextTryAt;
   return {
@@ -96,7 +101,12 @@ function parkedFate(row: RouteTrail['parked'][number], status: RouteStatus | und
     detail: lane?.verdict.detail ?? detail,
     since: iso(parkedAt),
     ...(nextTryAt !== undefined && { nextTryAt: iso(nextTryAt) }),
+    ...numbered(replay),
   };
+}
+
+function numbered(replay = 0): { readonly replay?: number } {
+  return replay > 0 ? { replay } : {};
 }
 
 type Waiting = Omit<Extract<Fate, { state: 'waiting' }>, 'state' | 'ahead'>;

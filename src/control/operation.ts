@@ -1,7 +1,7 @@
 import type { ZodType } from 'zod';
 import type { RouteStatus } from '../delivery/route-worker.ts';
 import type { Journal } from '../journal/port.ts';
-import type { JournalRecord, RouteName } from '../journal/record.ts';
+import type { JournalRecord, ReplayAnswer, ReplayFrom, RouteName } from '../journal/record.ts';
 import type { Explanation } from '../routing/route.ts';
 import type { StreamStatus } from '../source/status.ts';
 
@@ -16,8 +16,14 @@ export interface Inspected {
 /** Undefined for a route that the config does not have. */
 export type Explain = (route: RouteName, record: JournalRecord) => Explanation | undefined;
 
+interface RunningRoute {
+  readonly broker: string;
+  readonly status: RouteStatus;
+  replay(from: ReplayFrom): Promise<ReplayAnswer>;
+}
+
 interface Running {
-  readonly routes: ReadonlyMap<RouteName, { readonly broker: string; readonly status: RouteStatus }>;
+  readonly routes: ReadonlyMap<RouteName, RunningRoute>;
   readonly streams: readonly StreamStatus[];
 }
 

@@ -61,6 +61,8 @@ const route = z.object({
   /** Records that the cursor has not passed, and how long ago the first of them was stored. */
   lag: z.int(),
   lagSeconds: z.number(),
+  /** One that is under way: its number, when it was asked for, and how many records are left of it. */
+  replay: z.object({ number: z.int(), since: time, left: z.int() }).optional(),
   /** Undefined for a route that does not run now. */
   connection: z
     .object({
@@ -162,10 +164,20 @@ function routeStatus(state: RouteState, { running }: Inspected): Status['routes'
     dropped,
     lag,
     lagSeconds: waitingSince === undefined ? 0 : Math.max(0, Date.now() - waitingSince) / 1_000,
+    replay: replayOf(state),
     held: [],
     heldCount: 0,
     ...(live && liveRoute(live.status)),
   };
+}
+
+/** Streams that an older one was still under way in may go on under its number: the newest speaks for them. */
+function replayOf({ replaying }: RouteState): Status['routes'][number]['replay'] {
+  const all = [...replaying.values()].sort((a, b) => b.number - a.number);
+  const [newest] = all;
+  if (newest === undefined) return undefined;
+  const left = all.reduce((sum, one) => sum + one.left, 0);
+  return { number: newest.number, since: iso(newest.askedAt), left };
 }
 
 function liveRoute({ connection, stopped, parked }: RouteStatus) {

@@ -43,6 +43,14 @@ export function gapPositionOf(rv: ResourceVersion | undefined): Position {
   return `${rv === undefined ? '00' : positionOf(rv)}!` as Position;
 }
 
+/** The position in `text`, or undefined when it is none: of a revision, or of a gap record. */
+export function parsePosition(text: unknown): Position | undefined {
+  if (typeof text !== 'string') return undefined;
+  const [, length = '', rv = ''] = /^([0-9]{2})([0-9]*)!?$/.exec(text) ?? [];
+  const fits = rv === '' ? text === '00!' : parseResourceVersion(rv) !== undefined && Number(length) === rv.length;
+  return fits ? (text as Position) : undefined;
+}
+
 /** A point in a stream: everything at or below it, in its epoch and all earlier ones. */
 export interface Cursor {
   readonly epoch: number;

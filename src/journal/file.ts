@@ -70,7 +70,7 @@ export class JournalFile {
     const reader = new Reader(db, streams);
     const finder = new Finder(db, streams);
     const deadLetterFinder = new DeadLetterFinder(db, streams);
-    const trails = new Trails(db, { streams, routes, passedOver });
+    const trails = new Trails(db, { streams, routes, passedOver, replayEnds });
     const register = new Register(db, streams);
     this.#streams = streams;
     this.#records = records;

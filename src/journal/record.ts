@@ -209,6 +209,8 @@ export interface RouteTrail {
   readonly passedOver: PassedOverReason | undefined;
   /** While the cursor has not passed it: how many records come before it, counted up to a thousand. */
   readonly ahead: number | undefined;
+  /** The number of the replay in which it then comes again; undefined when it comes for the first time. */
+  readonly replay: number | undefined;
 }
 
 export interface RecordTrail {

@@ -59,7 +59,7 @@ export class Replay {
   replay({ route: name, from: asked, now }: Changes['replay']['argument']): ReplayAnswer {
     const { routes, streams } = this.#tables;
     const route = routes.find(name);
-    if (route === undefined) return { refused: `there is no route ${name} in this journal: ${listed(routes.names())}` };
+    if (route === undefined) return { refused: `the journal has no route ${name}` };
     if (route.removed) return { refused: `route ${name} is no longer in the config, and sends nothing` };
     if (asked.kind === 'time' && asked.at > now) return { refused: `${iso(asked.at)} is in the future` };
     const from = this.#meant(asked);
@@ -178,8 +178,4 @@ function placeText({ position, appendedAt }: First): string {
 
 function iso(ms: number): string {
   return new Date(ms).toISOString();
-}
-
-function listed(names: readonly string[]): string {
-  return names.length === 0 ? 'a route is in it once a daemon has run it' : `it has ${names.join(', ')}`;
 }

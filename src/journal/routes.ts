@@ -97,10 +97,6 @@ export class Routes {
     return row && { id: Number(row.id), removed: row.closed_at !== null };
   }
 
-  names(): readonly string[] {
-    return this.#all.all().flatMap((row) => (row.closed_at === null ? String(row.name) : []));
-  }
-
   need(route: RouteName): number {
     const row = this.#byName.get(route);
     if (!row) throw new Refused(`route ${route} has not been opened`);

@@ -1,10 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Receipt } from '../adapter.ts';
-import { compareCursors, type Position } from '../envelope/position.ts';
+import { type Cursor, compareCursors, type Position } from '../envelope/position.ts';
 import type { PassedOver } from './passed-over.ts';
 import type { Calls } from './protocol.ts';
 import type { ParkedMessage, RecordTrail, RouteName, RouteTrail } from './record.ts';
 import type { Place } from './records.ts';
+import type { ReplayEnds } from './replay-ends.ts';
 import type { Routes } from './routes.ts';
 import { ROUTE_GAPS, type Streams } from './streams.ts';
 import { visibleEnd } from './watermark.ts';
@@ -18,6 +19,7 @@ interface Tables {
   readonly streams: Streams;
   readonly routes: Routes;
   readonly passedOver: PassedOver;
+  readonly replayEnds: ReplayEnds;
 }
 
 /** What each route has made of a record, as far as the file knows it. */
@@ -54,6 +56,11 @@ export class Trails {
     });
   }
 
+  #replayOf(route: number, place: Cursor & { readonly stream: number }): number | undefined {
+    const replay = this.#tables.replayEnds.at(route, place.stream);
+    return replay && compareCursors(place, replay.end) <= 0 ? replay.number : undefined;
+  }
+
   #trail(
     place: Omit<Place, 'position'> & { position: Position },
     route: Row,
@@ -73,6 +80,7 @@ export class Trails {
       parked: rows.parked.filter((row) => row.route === id).map(parkedOf),
       passedOver: this.#tables.passedOver.at(id, place),
       ahead,
+      replay: passed ? undefined : this.#replayOf(id, place),
     };
   }
 }

@@ -8,6 +8,7 @@ import type { TracedRevision } from '../../src/control/trace.ts';
 import type { RouteStatus } from '../../src/delivery/route-worker.ts';
 import { ALL_NAMESPACES } from '../../src/envelope/position.ts';
 import type { Journal } from '../../src/journal/port.ts';
+import type { ReplayFrom } from '../../src/journal/record.ts';
 import { compileRoute } from '../../src/routing/compile.ts';
 import {
   appendLive,
@@ -60,6 +61,11 @@ async function fill(journal: Journal): Promise<void> {
   });
 }
 
+function runningOn(journal: Journal, status: RouteStatus) {
+  const replay = (from: ReplayFrom) => journal.replay(A, from);
+  return { routes: new Map([[A, { broker: 'b', status, replay }]]), streams: [] };
+}
+
 async function fates(path: string, rv: number, by?: Explain) {
   await using inspection = await inspectionOf(path, log, by);
   const found = await Array.fromAsync(inspection.ask('trace', { what: { kind: 'id', id: `uid.${rv}` }, limit: 10 }));
@@ -110,7 +116,7 @@ test.each([
   await using place = await temporaryPlace();
   await using journal = await open(place);
   await fill(journal);
-  const running = { routes: new Map([[A, { broker: 'b', status: { ...up, ...more } }]]), streams: [] };
+  const running = runningOn(journal, { ...up, ...more });
   await using _ = await serveControl({ path: place.path, inspected: { journal, running }, log });
   expect(await fates(place.path, 5)).toMatchObject([{ state: 'waiting', ahead: 0, ...expected }]);
 });
@@ -121,11 +127,34 @@ test('a running daemon says what holds a parked message, and when it is tried ne
   await fill(journal);
   const verdict = { state: 'held', reason: 'no-such-destination', detail: 'no topic "topic"', since: SINCE } as const;
   const parked = [{ destination: 'topic', key: undefined, verdict, nextTryAt: SINCE + 1_000 }];
-  const running = { routes: new Map([[A, { broker: 'b', status: { ...up, parked } }]]), streams: [] };
+  const running = runningOn(journal, { ...up, parked });
   await using _ = await serveControl({ path: place.path, inspected: { journal, running }, log });
   expect(await fates(place.path, 4)).toMatchObject([
     { state: 'parked', detail: 'no topic "topic"', nextTryAt: '2026-11-25T10:00:01.000Z' },
   ]);
+});
+
+test('a record that a replay is to bring again has a receipt, and waits; or is parked once more', async () => {
+  await using place = await temporaryPlace();
+  await using journal = await open(place);
+  await fill(journal);
+  await journal.replay(A, { kind: 'oldest' });
+  const running = runningOn(journal, up);
+  await using _ = await serveControl({ path: place.path, inspected: { journal, running }, log });
+  expect(await fates(place.path, 1)).toMatchObject([
+    { state: 'delivered', receipt: { offset: 7 } },
+    { state: 'waiting', ahead: 0, for: 'turn', replay: 1 },
+  ]);
+  expect(await fates(place.path, 2)).toMatchObject([{ state: 'dead' }, { state: 'waiting', ahead: 1, replay: 1 }]);
+  const [behind] = await fates(place.path, 5);
+  expect(behind).toMatchObject({ state: 'waiting', ahead: 4 });
+  expect(behind).not.toHaveProperty('replay');
+  const [first] = await readAll(journal);
+  if (first === undefined) throw new Error('there are ten');
+  const parked = [parkedAt(first, { replay: 1 })];
+  const cursors = new Map([[ALL_NAMESPACES, cursorOf(first)]]);
+  await journal.settle({ route: A, cursors, counters: { read: 1 }, receipts: [], parked, unparked: [] });
+  expect(await fates(place.path, 1)).toMatchObject([{ state: 'delivered' }, { state: 'parked', replay: 1 }]);
 });
 
 test('a record of a list that is under way waits for its end', async () => {
@@ -133,7 +162,7 @@ test('a record of a list that is under way waits for its end', async () => {
   await using journal = await open(place);
   await fill(journal);
   await journal.append({ records: [event(99)], state: state(10) }, never);
-  const running = { routes: new Map([[A, { broker: 'b', status: up }]]), streams: [] };
+  const running = runningOn(journal, up);
   await using _ = await serveControl({ path: place.path, inspected: { journal, running }, log });
   expect(await fates(place.path, 99)).toMatchObject([{ state: 'waiting', for: 'list' }]);
 });
