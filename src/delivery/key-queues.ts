@@ -94,9 +94,11 @@ export class KeyQueues {
     this.#ready.delete(queue);
   }
 
-  /** The first waiting message of each key that backs off. */
-  backingOff(): Entry[] {
-    return [...this.#queues.values()].flatMap((queue) => (queue.timer === undefined ? [] : queue.waiting.slice(0, 1)));
+  /** The keys that back off, and what waits of each, in order. */
+  backingOff(): { readonly key: string; readonly first: Entry; readonly behind: readonly Entry[] }[] {
+    return [...this.#queues.values()].flatMap(({ key, timer, waiting: [first, ...behind] }) =>
+      timer === undefined || first === undefined ? [] : [{ key, first, behind }],
+    );
   }
 
   /** Takes out of the queues, in order, what is waiting for a destination, or for one key of it. */

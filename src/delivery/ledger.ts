@@ -127,15 +127,16 @@ export class Ledger {
 
   /**
    * The window is full: what keeps failing gives its place to others. Of what breaks the connection only what two or more
-   * do: while no others pass, nobody could ever tell whether the broker or they are to blame.
+   * do: while no others pass, nobody could ever tell whether the broker or they are to blame. And a parked message goes
+   * back when one of its object, for another destination, waits behind it.
    */
   relieve(): void {
     if (this.#pace.stopped) return;
     const verdict: Verdict = { state: 'retry', reason: 'unavailable', detail: 'failed while the window was full' };
-    for (const entry of this.#queues.backingOff()) {
-      const fails = entry.failures > 0 && entry.parked === undefined;
-      const stuck = entry.breaks > 0 ? this.#pace.isUndecided(entry) : fails;
-      if (stuck) this.#park(entry, entry.key, { verdict, waitMs: 0 });
+    for (const { key, first, behind } of this.#queues.backingOff()) {
+      const inTheWay = first.parked === undefined || behind.some(({ parked }) => parked === undefined);
+      const stuck = first.breaks > 0 ? this.#pace.isUndecided(first) : first.failures > 0 && inTheWay;
+      if (stuck) this.#park(first, key, { verdict, waitMs: 0 });
     }
   }
 
@@ -254,8 +255,11 @@ export class Ledger {
     bell.ringIn(lane.backOff(clock.steady(), waitMs));
     this.#end(entry, verdict);
     for (const waiting of this.#queues.removeOf(lane.destination, lane.key)) {
-      if (waiting.parked !== undefined) this.#letGo(waiting);
-      else if (waiting !== entry) this.#end(waiting, lane.behind);
+      if (waiting.parked !== undefined) {
+        this.#letGo(waiting);
+        // It may be of another lane, such as the gap of a quota: that one has to load it again.
+        this.lanes.homeOf(waiting)?.restart();
+      } else if (waiting !== entry) this.#end(waiting, lane.behind);
     }
   }
 

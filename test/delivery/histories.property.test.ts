@@ -43,7 +43,7 @@ const move = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('append' as const),
       stream,
-      letters: fc.array(letter, { minLength: 1, maxLength: 12 }),
+      letters: fc.array(letter, { minLength: 1, maxLength: 12, size: 'max' }),
     }),
   },
   {
@@ -166,7 +166,7 @@ function harmless(append: Extract<Move, { do: 'append' }>): Move {
 
 /** Histories over the journal in arrays; over the real one, which is a hundred times slower, one for each thirty. */
 const HISTORIES = Number(process.env.HISTORIES ?? 240);
-const moves = fc.array(move, { minLength: 5, maxLength: 60 });
+const moves = fc.array(move, { minLength: 5, maxLength: 60, size: 'max' });
 
 test('whatever happens in whatever order, each record is delivered, filtered, expired or dead, in order, and nothing is left behind', {
   timeout: 60_000 + 1_000 * HISTORIES,

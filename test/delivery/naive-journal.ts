@@ -105,9 +105,21 @@ export class NaiveJournal {
   }
 
   rows(destination: string, key: string | undefined, after: number, limit: number): readonly ParkedMessage[] {
+    return this.#parkedAt(destination)
+      .filter((row) => (key === undefined || row.key === key) && row.id > after)
+      .slice(0, limit);
+  }
+
+  firstOfEachKey(destination: string, behind: string | undefined, limit: number): readonly ParkedMessage[] {
+    const rows = this.#parkedAt(destination).toReversed();
+    const firsts = [...new Map(rows.map((row) => [row.key, row])).values()];
+    const rest = firsts.filter(({ key }) => behind === undefined || key > behind);
+    return rest.toSorted((a, b) => (a.key < b.key ? -1 : 1)).slice(0, limit);
+  }
+
+  #parkedAt(destination: string): readonly ParkedMessage[] {
     return this.pending
-      .filter((row) => row.destination === destination && (key === undefined || row.key === key) && row.id > after)
-      .slice(0, limit)
+      .filter((row) => row.destination === destination)
       .map((row) => {
         const record = [...this.records, ...this.#gaps].find(({ position }) => position === row.cursor.position);
         if (record === undefined) throw new Error('a parked message without its record');

@@ -5,6 +5,7 @@ import { systemClock } from '../../src/clock.ts';
 import { Bell } from '../../src/delivery/bell.ts';
 import type { Entry } from '../../src/delivery/entry.ts';
 import { Ledger } from '../../src/delivery/ledger.ts';
+import type { Lane } from '../../src/delivery/parked-lanes.ts';
 import type { Cursor } from '../../src/envelope/position.ts';
 import type { JournalRecord, RouteName } from '../../src/journal/record.ts';
 import type { Decision, Route } from '../../src/routing/route.ts';
@@ -176,20 +177,29 @@ export class World {
     for (const lane of this.#ledger.lanes) {
       const wanted = lane.wants(systemClock.steady());
       if (wanted === 0) continue;
-      const rows = this.journal.rows(lane.destination, lane.key, lane.after, wanted);
       const { round } = lane;
+      const rows = this.#rowsOf(lane, wanted);
+      if (rows.length === 0 && lane.probedKey !== undefined) {
+        lane.probedKey = undefined;
+        continue;
+      }
       this.#asked.push(() => this.#ledger.load(lane, rows, round));
     }
+  }
+
+  #rowsOf({ destination, key, after, flowing, probedKey }: Lane, wanted: number) {
+    if (key !== undefined || flowing) return this.journal.rows(destination, key, after, wanted);
+    return this.journal.firstOfEachKey(destination, probedKey, wanted);
   }
 
   get done(): boolean {
     return this.journal.counters.read === this.#letters && this.journal.pending.length === 0;
   }
 
-  heal(): void {
+  heal(rounds = 5_000): void {
     this.breaks = 0;
     for (const place of PLACES) this.places.set(place, 'open');
-    for (let round = 0; round < 5_000 && !this.done; round += 1) {
+    for (let round = 0; round < rounds && !this.done; round += 1) {
       this.work();
       // What the broker refuses is believed to be at fault only while others pass.
       if (round % 200 === 199) this.send(PLACES.map((place) => ({ key: `news ${round}`, fate: place as 'x' })));
