@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { failpoint } from '../failpoint.ts';
-import type { WorkerLink } from './link.ts';
+import type { Link } from './link.ts';
 import type { Change, ChangeName, ChangeReply, Changes, Usage } from './protocol.ts';
 
 /** A transaction takes no more, except for one append that is larger by itself. */
@@ -25,7 +25,7 @@ interface Waiting {
  * since it is what makes room again.
  */
 export class Commits {
-  readonly #link: WorkerLink;
+  readonly #link: Link;
   readonly #log: Logger;
   readonly #onCommit: (usage: Usage) => void;
   #queue: Waiting[] = [];
@@ -40,7 +40,7 @@ export class Commits {
   #over: unknown;
   count = 0;
 
-  constructor(link: WorkerLink, log: Logger, onCommit: (usage: Usage) => void) {
+  constructor(link: Link, log: Logger, onCommit: (usage: Usage) => void) {
     this.#link = link;
     this.#log = log;
     this.#onCommit = onCommit;

@@ -5,7 +5,7 @@ import { Commits } from './commits.ts';
 import { DeadLetterOffice } from './dead-letter-office.ts';
 import type { OwnerNote } from './file-system.ts';
 import { Growth } from './growth.ts';
-import type { WorkerLink } from './link.ts';
+import type { Link } from './link.ts';
 import { packRecords, rowOf, unpackPage } from './packed-records.ts';
 import { PaperTrail } from './paper-trail.ts';
 import type { Journal, JournalOptions, JournalStats } from './port.ts';
@@ -47,7 +47,7 @@ const PAGE: Limit = { records: 1_000, bytes: 1024 * 1024 };
 /** The daemon's side: the streams' states, the tail, and what waits for a commit; the file is the worker's. */
 export class SqliteJournal implements Journal {
   readonly #settings: Settings;
-  readonly #link: WorkerLink;
+  readonly #link: Link;
   readonly #note: OwnerNote;
   readonly #commits: Commits;
   readonly #ring: TailRing;
@@ -65,7 +65,7 @@ export class SqliteJournal implements Journal {
   /** The one read under way: who lags waits for a turn here, and not in the worker, before the next commit. */
   #reading: Promise<unknown> = Promise.resolve();
 
-  constructor(settings: Settings, link: WorkerLink, opened: Opened, note: OwnerNote) {
+  constructor(settings: Settings, link: Link, opened: Opened, note: OwnerNote) {
     this.#settings = settings;
     this.#link = link;
     this.#note = note;

@@ -7,13 +7,20 @@ export class JournalFailed extends Error {
   override readonly name = 'JournalFailed';
 }
 
+/** The file's side, as the daemon's side asks it. */
+export interface Link {
+  call<K extends CallName>(kind: K, argument: Calls[K]['argument']): Promise<Calls[K]['result']>;
+  /** Closes the file. */
+  close(): Promise<void>;
+}
+
 interface Waiting {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
 }
 
 /** Calls to the worker thread and their answers. Once it has failed, every call rejects with the same error. */
-export class WorkerLink {
+export class WorkerLink implements Link {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   readonly #onFailure: (error: JournalFailed) => void;
