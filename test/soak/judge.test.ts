@@ -101,6 +101,14 @@ describe('memory', () => {
     expect(growth[0]?.slope).toBeCloseTo(36, 0);
   });
 
+  test('does not take a step for a slope', () => {
+    // As a daemon does that was behind for a while in its tenth minute.
+    const samples = looks(20, (minute, i) => ({ rssMiB: 215 + (minute < 9 ? 0 : 8) + noise(i) }));
+    const { broken, growth } = judge(recorded({ samples }));
+    expect(broken).toEqual([]);
+    expect(growth[0]?.slope).toBeGreaterThan(20);
+  });
+
   test('passes without one, and at a start, and for a peak', () => {
     const start = (minute: number) => Math.max(0, 2 - minute) * -50;
     const peak = (minute: number) => (minute > 9 && minute < 9.8 ? 200 : 0);
