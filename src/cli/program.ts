@@ -117,7 +117,10 @@ function build(terminal: Terminal, done: (code: ExitCode) => void): Command {
     .description('send again on one route what the journal still has, marked as a replay')
     .requiredOption('--route <name>', 'the route')
     .addOption(
-      new Option('--from <place>', 'oldest; or a time, or 2h (so long ago); or an Event’s sequence or resourceVersion')
+      new Option(
+        '--from <place>',
+        'oldest; or a time, or 2h (so long ago); or an Event’s sequence, resourceVersion or id',
+      )
         .argParser((text) => replayFrom(text))
         .makeOptionMandatory(),
     )

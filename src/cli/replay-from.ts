@@ -3,15 +3,14 @@ import type { ReplayFrom } from '../control/replay.ts';
 import { parsePosition, parseResourceVersion, positionOf } from '../envelope/position.ts';
 import { pointInTime } from './point-in-time.ts';
 
-const HOW = 'Write oldest, 2h (so long ago), 2026-11-25T19:04:05Z, or the sequence or resourceVersion of an Event.';
+const HOW = 'Write oldest, 2h (so long ago), 2026-11-25T19:04:05Z, or an Event’s sequence, resourceVersion or id.';
 const ID = /^[0-9a-f-]{36}\.(?<version>[0-9]+)$/;
 
 /** Throws InvalidArgumentError. */
 export function replayFrom(text: string, now = Date.now()): ReplayFrom {
   if (text === 'oldest') return { kind: 'oldest' };
   const version = ID.exec(text)?.groups?.version;
-  if (version !== undefined)
-    throw new InvalidArgumentError(`That is an id; it ends in its resourceVersion: ${version}.`);
+  if (version !== undefined) return replayFrom(version);
   if (!/^[0-9]+!?$/.test(text)) {
     if (!/^[0-9]/.test(text)) throw new InvalidArgumentError(HOW);
     return { kind: 'time', at: pointInTime(text, now) };

@@ -83,7 +83,9 @@ function routeText(route: Status['routes'][number], since: Since): string[] {
   const numbers = [`${count(counters.delivered)} delivered`, behind, `${count(pending)} parked`, ...more].join(', ');
   const sign = connection === undefined ? ' ' : connection.state === 'up' && !stopped ? '✓' : '✗';
   const to = broker === undefined ? '' : ` → ${broker}`;
-  const cursors = route.cursors.map(({ stream, epoch, position }) => `${harmless(stream)} ${epoch}:${position}`);
+  const cursors = route.cursors.map(
+    ({ stream, epoch, position }) => `${harmless(stream)} ${epoch}:${position || 'start'}`,
+  );
   return [
     `  ${sign} ${route.route}${to}  ${numbers}`,
     ...(cursors.length > 0 ? [`      at ${cursors.slice(0, 4).join(', ')}${cursors.length > 4 ? ', …' : ''}`] : []),

@@ -122,7 +122,7 @@ export interface ReplayedStream extends ReplayEnd {
   /** Where the cursor stands now. */
   readonly cursor: Cursor;
   readonly first: Cursor & { readonly appendedAt: number };
-  /** How many the route will read again; it may filter some of them. */
+  /** How many the route will read again, up to the end; it may filter some of them. */
   readonly records: number;
 }
 

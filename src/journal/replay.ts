@@ -81,9 +81,9 @@ export class Replay {
     const row = this.#before.get(id, first.epoch, first.position);
     // A record that a dead letter has kept may stand before what retention has left.
     const cursor = row && compareCursors(cursorOf(row), trimmed) > 0 ? cursorOf(row) : trimmed;
-    const count = this.#count.get(id, cursor.epoch, cursor.position, stood.epoch, stood.position)?.count;
     // One that is under way ends where it would have; what is before its end has been sent, or is sent, as a replay.
     const end = replayEnds.at(route, id)?.end ?? records.newest(id, stood) ?? stood;
+    const count = this.#count.get(id, cursor.epoch, cursor.position, end.epoch, end.position)?.count;
     routes.moveBack(route, id, cursor);
     replayEnds.set(route, id, { end, number, askedAt });
     passedOver.forgetBehind(route, id, cursor);
@@ -145,7 +145,7 @@ export class Replay {
   #nothingText(route: string, found: readonly { readonly stream: Stream; readonly first: First }[]): string {
     const ahead = found.map(({ stream: { state }, first }) => `${state.stream} ${placeText(first)}`);
     if (ahead.length > 0) {
-      return `route ${route} has not come that far: it sends all from there on (${ahead.join('; ')}) without a replay`;
+      return `route ${route} has all from there on still before it, and sends it anyway: ${ahead.join('; ')}`;
     }
     const newest = this.#tables.streams.all().flatMap(({ id, state }) => {
       const last = this.#tables.records.newest(id, visibleEnd(state));

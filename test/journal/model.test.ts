@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import { ALL_NAMESPACES, type Cursor, compareCursors, ORIGIN, type Position } from '../../src/envelope/position.ts';
+import { ALL_NAMESPACES, type Cursor, compareCursors, ORIGIN } from '../../src/envelope/position.ts';
 import type { OpenOptions } from '../../src/journal/open.ts';
 import type { Journal } from '../../src/journal/port.ts';
 import type { NewRecord, ParkedMessage, Settlement, StreamState } from '../../src/journal/record.ts';
@@ -25,7 +25,7 @@ import {
   rv,
   temporaryPlace,
 } from './fixture.ts';
-import { Model, type Step, step } from './model.ts';
+import { essence, Model, type Step, step } from './model.ts';
 
 const HISTORIES = Number(process.env.HISTORIES ?? 10);
 vi.setConfig({ testTimeout: 120_000 + 6_000 * HISTORIES });
@@ -109,6 +109,8 @@ class Subject {
         return this.#unpark(step);
       case 'expire':
         return this.#expire(step.upTo);
+      case 'replay':
+        return this.#replay();
       case 'reopen':
         await this.journal[Symbol.asyncDispose]();
         return this.#open(this.#place.path);
@@ -136,6 +138,8 @@ class Subject {
     const { model, journal } = this;
     const [route] = await journal.routes();
     const { counters, pending } = model;
+    const [replaying] = route?.replaying.values() ?? [];
+    expect(replaying?.end).toEqual(model.end);
     expect(route).toMatchObject({ counters, pending: pending.length, lag: model.behind(model.cursor).length });
     expect(route && imbalance(route)).toBe(0);
     const parked = await journal.parked(ROUTE, {}, 1_000);
@@ -197,7 +201,7 @@ class Subject {
       counters,
       parked: [...of('held').map((record) => parkedAt(record)), ...dead],
     });
-    model.cursor = cursorOf(last);
+    model.moveOn(cursorOf(last));
     model.pending.push(...of('held').map(cursorOf));
   }
 
@@ -237,10 +241,21 @@ class Subject {
     model.counters.expired += expired;
     model.counters.read += skipped;
     model.pending = left;
-    if (compareCursors(upTo, model.cursor) > 0) model.cursor = { epoch: upTo.epoch, position: upTo.position };
+    if (compareCursors(upTo, model.cursor) > 0) model.moveOn(cursorOf(upTo));
     if (expired === 0) return;
     model.counters.read += 1;
     model.pending.push('gap');
+  }
+
+  async #replay(): Promise<void> {
+    const { model } = this;
+    const answer = await this.journal.replay(ROUTE, { kind: 'oldest' });
+    for (const { cursor, end, records } of 'refused' in answer ? [] : answer.streams) {
+      expect(records).toBe(model.behind(cursor).length - model.behind(end).length);
+      // What stands behind the end has not been read before.
+      expect(model.behind(end)).toEqual(model.behind(model.end ?? model.cursor));
+      Object.assign(model, { cursor, end });
+    }
   }
 
   /** The files as a kill at this moment would leave them; copied by another process, for closing them in this one frees the lock. */
@@ -257,19 +272,6 @@ class Subject {
     const state = await this.journal.openRoute(ROUTE, { startFrom: 'now', atQuota: 'expire' });
     expect(state.cursors.get(ALL_NAMESPACES) ?? ORIGIN).toEqual(this.model.cursor);
   }
-}
-
-function essence(record: NewRecord & Cursor) {
-  const { epoch, position, kind, key, origin, attributes, data } = record;
-  return {
-    epoch,
-    position: position as Position,
-    kind,
-    key,
-    origin,
-    id: attributes.id,
-    data: Buffer.from(data).toString(),
-  };
 }
 
 test('the journal behaves like an array, whatever happens to it', async () => {

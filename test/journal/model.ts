@@ -1,6 +1,13 @@
 /** What the journal should hold, in two arrays and a few numbers; and what may happen to it. */
 import fc from 'fast-check';
-import { ALL_NAMESPACES, type Cursor, compareCursors, gapPositionOf, ORIGIN } from '../../src/envelope/position.ts';
+import {
+  ALL_NAMESPACES,
+  type Cursor,
+  compareCursors,
+  gapPositionOf,
+  ORIGIN,
+  type Position,
+} from '../../src/envelope/position.ts';
 import type { NewRecord, StreamState } from '../../src/journal/record.ts';
 
 const percent = fc.nat(99);
@@ -49,6 +56,7 @@ export const step = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('expire' as const), upTo: percent }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('replay' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('reopen' as const, 'crash' as const) }) },
 );
 export type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
@@ -57,6 +65,8 @@ export class Model {
   state: StreamState = { stream: ALL_NAMESPACES, epoch: 1, rv: undefined, floor: undefined, listing: undefined };
   readonly records: (Cursor & { readonly record: NewRecord })[] = [];
   cursor: Cursor = ORIGIN;
+  /** Of a replay under way. */
+  end: Cursor | undefined;
   /** Places of parked messages in their order, those of the route's own gaps without a place. */
   pending: (Cursor | 'gap')[] = [];
   readonly counters = { read: 0, delivered: 0, filtered: 0, limited: 0, dead: 0, expired: 0 };
@@ -85,7 +95,26 @@ export class Model {
     return pending || compareCursors(place, this.cursor) > 0;
   }
 
+  moveOn(cursor: Cursor): void {
+    this.cursor = cursor;
+    if (this.end && compareCursors(cursor, this.end) >= 0) this.end = undefined;
+  }
+
   behind(cursor: Cursor) {
     return this.visible.filter((at) => compareCursors(at, cursor) > 0);
   }
+}
+
+/** What must be the same in both. */
+export function essence(record: NewRecord & Cursor) {
+  const { epoch, position, kind, key, origin, attributes, data } = record;
+  return {
+    epoch,
+    position: position as Position,
+    kind,
+    key,
+    origin,
+    id: attributes.id,
+    data: Buffer.from(data).toString(),
+  };
 }
