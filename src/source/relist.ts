@@ -22,6 +22,6 @@ export function restored(
   const { stream } = state;
   const next = { ...stream, epoch: stream.epoch + 1, rv: undefined, floor: undefined, listing: undefined };
   const gap: GapFound = { cause: 'restored', from: stood, to: stands, recovered: 0 };
-  const told = append({ ...state, expired: false, quickCloses: 0 }, next, { gap });
+  const told = append({ ...state, expired: false, quickCloses: 0, restoredAt: stands }, next, { gap });
   return also(told, relist(told.state));
 }

@@ -17,6 +17,8 @@ export interface SourceState {
   readonly fromNow: boolean;
   /** The history behind the checkpoint is gone: only a list helps. */
   readonly expired: boolean;
+  /** Where the API server stood when it was seen that it had been restored; undefined after a start. */
+  readonly restoredAt: ResourceVersion | undefined;
   /** The resourceVersion that was listed before the watch was opened. */
   readonly listed: ResourceVersion | undefined;
   /** Watches in a row that ended within seconds, cleanly and without a line. */

@@ -30,6 +30,7 @@ export function begin(stream: StreamState, options: { readonly fromNow: boolean 
     audit: { phase: known ? 'due' : 'resting' },
     fromNow: options.fromNow,
     expired: false,
+    restoredAt: undefined,
     listed: undefined,
     quickCloses: 0,
     failures: 0,
@@ -139,11 +140,19 @@ function firstPage(state: SourceState, page: Page): Step {
   const listing: Omit<Listing, 'token'> = {
     rv: page.rv,
     to: page.rv,
-    gap: checkpoint === undefined ? undefined : 'compacted',
+    gap: isBeginning(state, page.rv) ? undefined : 'compacted',
     recovered: records.length,
   };
   const listed = listedUpTo(ready, records, listing, page.token);
   return also(listed, watch(listed.state, page.rv, page.rv));
+}
+
+/**
+ * Nobody wanted to see what was there before a first start, and what a restored cluster had is announced up to where it
+ * was seen. What was overwritten between that and the list is lost: the list may have taken a while to come about.
+ */
+function isBeginning({ stream, restoredAt }: SourceState, listed: ResourceVersion): boolean {
+  return checkpointOf(stream) === undefined && (stream.epoch === 0 || listed === restoredAt);
 }
 
 function nextPage(state: SourceState, page: Page): Step {

@@ -12,6 +12,8 @@ export interface TruthRevision {
   readonly uid: string;
   /** etcd's mod_revision, which is what the API server gives as the resourceVersion. */
   readonly resourceVersion: string;
+  /** How often etcd had been restored from a backup before: resourceVersions of two histories are not compared. */
+  readonly history: number;
   /** Deleted or expired; the other fields are those of the last revision. */
   readonly deleted: boolean;
   readonly involved: InvolvedObject;
@@ -78,6 +80,8 @@ export class Truth implements AsyncDisposable {
   readonly #waiting = new Set<{ revision: bigint; resolve: () => void; reject: (error: unknown) => void }>();
   readonly #end = new AbortController();
   readonly #watching: Promise<void>;
+  #following = new AbortController();
+  #history = 0;
   #seen: bigint;
   #failure: Error | undefined;
 
@@ -103,6 +107,13 @@ export class Truth implements AsyncDisposable {
     await promise;
   }
 
+  /** etcd has been restored from a backup that stood at `revision`, and no Event has been written since. */
+  restored(revision: bigint): void {
+    this.#history += 1;
+    this.#seen = revision;
+    this.#following.abort();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#end.abort();
     await this.#watching;
@@ -124,10 +135,11 @@ export class Truth implements AsyncDisposable {
 
   async #follow(): Promise<void> {
     const range = { key: base64(PREFIX), range_end: base64(`${SENTINEL}\0`), start_revision: `${this.#seen + 1n}` };
+    this.#following = new AbortController();
     const { body } = await request(`${etcdEndpoint(this.#kube)}/v3/watch`, {
       method: 'POST',
       body: JSON.stringify({ create_request: range }),
-      signal: this.#end.signal,
+      signal: AbortSignal.any([this.#end.signal, this.#following.signal]),
       bodyTimeout: 0,
     });
     for await (const line of createInterface({ input: body })) this.#take(line);
@@ -154,7 +166,9 @@ export class Truth implements AsyncDisposable {
     const resourceVersion = kv.mod_revision;
     const last = this.#last.get(key);
     const revision =
-      type === 'PUT' ? decode(kv.value, resourceVersion) : last && { ...last, resourceVersion, deleted: true };
+      type === 'PUT'
+        ? { ...decode(kv.value), resourceVersion, history: this.#history }
+        : last && { ...last, resourceVersion, history: this.#history, deleted: true };
     if (revision === undefined) return;
     this.#revisions.push(revision);
     if (type === 'PUT') this.#last.set(key, revision);
@@ -166,15 +180,8 @@ class HistoryLost extends Error {
   override readonly name = 'HistoryLost';
 }
 
-function decode(value: string, resourceVersion: string): TruthRevision {
+function decode(value: string): Omit<TruthRevision, 'resourceVersion' | 'history'> {
   const stored = Stored.parse(JSON.parse(Buffer.from(value, 'base64').toString()));
   const { metadata, involvedObject, reason, count, series } = stored;
-  return {
-    ...metadata,
-    resourceVersion,
-    deleted: false,
-    involved: involvedObject,
-    reason,
-    count: series?.count ?? count,
-  };
+  return { ...metadata, deleted: false, involved: involvedObject, reason, count: series?.count ?? count };
 }

@@ -17,6 +17,7 @@ function revision(number: number): TruthRevision {
     name: `e${number}`,
     uid: `u${number}`,
     resourceVersion,
+    history: 0,
     deleted: false,
     involved,
     reason: 'R',
@@ -182,4 +183,18 @@ test('a gap record excuses what was overwritten in it, and nothing else', () => 
   const journal = { routes: new Map(), records, checkpoints: new Map(), trimmed: false, epochs: 0 };
   const { of } = classify({ truth: [...truth, again], journal, presents: [], forgotten: [] }, route);
   expect([of.get('u0.100'), of.get('u1.101'), of.get('u0.107')]).toEqual(['unrecoverable', 'missing', 'missing']);
+});
+
+test('what a restored etcd has forgotten is excused behind the checkpoint alone, and what it has overwritten before its list', () => {
+  const restored = [revision(1), revision(2), { ...revision(3), uid: 'u1' }].map((one) => ({ ...one, history: 1 }));
+  const gaps = [{ stream: '_all', from: '103', to: '103', cause: 'restored' }];
+  const route = { route: 'kafka', broker: 'kafka' as const, seen: [], gaps, takes: () => true, dies: () => undefined };
+  const journal = { routes: new Map(), records: new Map<string, number>(), checkpoints: new Map() };
+  const parts = { journal: { ...journal, trimmed: false, epochs: 1 }, presents: [], forgotten: [] };
+  const excused = (revisions: readonly TruthRevision[]) =>
+    [...classify({ ...parts, truth: revisions }, route).of].flatMap(([id, one]) => (one === 'unrecoverable' ? id : []));
+  expect(excused([...truth, ...restored.map((one) => ({ ...one, uid: `${one.uid}b` }))])).toEqual([
+    ...['u4.104', 'u5.105', 'u1b.101'],
+  ]);
+  expect(excused(truth)).toEqual([]);
 });

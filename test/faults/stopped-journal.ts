@@ -20,7 +20,7 @@ interface StoppedRoute {
 
 export interface StoppedJournal {
   readonly routes: ReadonlyMap<string, StoppedRoute>;
-  /** The epoch of each CloudEvent in it by its id, gap records too. */
+  /** The first epoch of each CloudEvent in it by its id, gap records too; a restored cluster's come again in another. */
   readonly records: ReadonlyMap<string, number>;
   /** Up to where each stream has been read, by its name; none where there is no checkpoint. */
   readonly checkpoints: ReadonlyMap<string, bigint | undefined>;
@@ -54,7 +54,7 @@ export async function readStopped(journal: string): Promise<StoppedJournal> {
   const streams = all('SELECT name, epoch, rv, trimmed_position FROM streams');
   return {
     records: new Map(
-      all(`SELECT ${id}, r.epoch FROM records r ORDER BY r.id`).map((row) => [String(row.id), Number(row.epoch)]),
+      all(`SELECT ${id}, r.epoch FROM records r ORDER BY r.id DESC`).map((row) => [String(row.id), Number(row.epoch)]),
     ),
     checkpoints: new Map(streams.map(({ name, rv }) => [String(name), rv === null ? undefined : BigInt(String(rv))])),
     trimmed: streams.some(({ trimmed_position }) => trimmed_position !== ''),

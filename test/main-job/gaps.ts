@@ -22,13 +22,31 @@ export function gapsIn(seen: readonly Seen[]): readonly Gap[] {
  * What nobody could deliver: revisions in a gap whose Event was written again, or deleted, before the list that ended the
  * gap could show them. That is before the list's snapshot, which is where the gap ends; or, where the snapshot itself was
  * compacted meanwhile, before the pages that came from the present instead (`presents`, their resourceVersions). The last
- * revision of an Event that lives is never one of them, nor is anything outside of a gap.
+ * revision of an Event that lives is never one of them, nor is anything outside of a gap. Where etcd was restored from a
+ * backup, what its old history had behind the checkpoint is gone as well; a gap record says so, and begins the next one.
  */
 export function unrecoverable(
   truth: readonly TruthRevision[],
   gaps: readonly Gap[],
   presents: readonly bigint[] = [],
 ): ReadonlySet<string> {
+  const histories = [...Map.groupBy(truth, ({ history }) => history).values()];
+  const restores = gaps.flatMap(({ cause }, i) => (cause === 'restored' ? [i] : []));
+  return new Set(
+    histories.flatMap((revisions, i) => {
+      const begin = i === 0 ? -1 : (restores[i - 1] ?? gaps.length);
+      const end = i === histories.length - 1 ? gaps.length : (restores[i] ?? gaps.length);
+      const own = gaps.slice(begin + 1, end).filter(({ cause }) => cause !== 'restored');
+      const first = gaps.slice(Math.max(0, begin), begin + 1).map(({ from: _, ...gap }) => gap);
+      const beyond = gaps.slice(end, end + 1).map(({ from = '0' }) => BigInt(from));
+      const gone = revisions.filter(({ resourceVersion }) => beyond.some((from) => BigInt(resourceVersion) > from));
+      return [...unseen(revisions, [...first, ...own], presents), ...gone.map(idOf)];
+    }),
+  );
+}
+
+/** Of one history. */
+function unseen(truth: readonly TruthRevision[], gaps: readonly Gap[], presents: readonly bigint[]): string[] {
   const ends = gaps.map(({ to }) => BigInt(to));
   const reaches = gaps.map(({ from = '0' }, i) => {
     const to = ends[i] ?? 0n;
@@ -38,7 +56,7 @@ export function unrecoverable(
     return { from: BigInt(from), to, shown: [to, ...pages] };
   });
   const next = new Map<string, bigint>();
-  const lost = new Set<string>();
+  const lost: string[] = [];
   for (const revision of truth.toReversed()) {
     const at = BigInt(revision.resourceVersion);
     const replacedAt = next.get(revision.uid);
@@ -46,7 +64,7 @@ export function unrecoverable(
     if (revision.deleted || replacedAt === undefined) continue;
     const covers = ({ from, to, shown }: (typeof reaches)[number]) =>
       from < at && at <= to && shown.some((rv) => replacedAt <= rv);
-    if (reaches.some(covers)) lost.add(idOf(revision));
+    if (reaches.some(covers)) lost.push(idOf(revision));
   }
   return lost;
 }

@@ -64,8 +64,17 @@ describe('a list', () => {
   });
 
   it('at the first start misses nothing', () => {
-    const before = state({ phase: 'relisting', stream: stream({ rv: undefined }) });
-    expect(told(before, first(undefined))).toBe('watching/idle append(e2:130 101 90) watch(130)');
+    const before = state({ phase: 'relisting', stream: stream({ epoch: 0, rv: undefined }) });
+    expect(told(before, first(undefined))).toBe('watching/idle append(e0:130 101 90) watch(130)');
+  });
+
+  it('after a restore misses nothing where that was seen, and may have missed something since', () => {
+    const restored = { phase: 'relisting', stream: stream({ rv: undefined }) } as const;
+    const missed = 'watching/idle append(e2:130 101 90 compacted:-..130=2) watch(130)';
+    expect(told(state({ ...restored, restoredAt: rv('128') }), first(undefined))).toBe(missed);
+    expect(told(state(restored), first(undefined))).toBe(missed);
+    const here = 'watching/idle append(e2:130 101 90) watch(130)';
+    expect(told(state({ ...restored, restoredAt: rv('130') }), first(undefined))).toBe(here);
   });
 
   it('that replaces one under way takes its place, with the same beginning of the gap', () => {

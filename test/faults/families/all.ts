@@ -1,6 +1,7 @@
 import type { Fault } from '../fault.ts';
 import { API_SERVER } from './api-server.ts';
 import { API_SERVER_ANSWERS } from './api-server-answers.ts';
+import { API_SERVER_RESTORED } from './api-server-restored.ts';
 import { API_SERVER_WATCH } from './api-server-watch.ts';
 import { BACKLOG } from './backlog.ts';
 import { BROKER_FAULTS } from './brokers.ts';
@@ -24,6 +25,7 @@ export const FAULTS: readonly Fault[] = [
   ...API_SERVER,
   ...API_SERVER_ANSWERS,
   ...API_SERVER_WATCH,
+  ...API_SERVER_RESTORED,
   ...DESTINATIONS,
   ...BROKER_FAULTS,
   ...MESSAGES,
