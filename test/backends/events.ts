@@ -18,12 +18,17 @@ export function* ordinaryEvents(namespace: string, count: number, objects = 50):
   }
 }
 
-/** The same for etcd itself, as the API server would have stored them: that is faster than the API server writes. */
-export function* storedEvents(namespace: string, count: number): Generator<readonly [key: string, value: string]> {
+/** The same for etcd itself, as the API server would have stored them: faster than it writes. `bytes` is a note's length. */
+export function* storedEvents(
+  namespace: string,
+  count: number,
+  bytes = 0,
+): Generator<readonly [key: string, value: string]> {
   const creationTimestamp = new Date().toISOString().replace(/\.\d+Z/, 'Z');
   for (const event of ordinaryEvents(namespace, count)) {
     const metadata = { ...event.metadata, uid: crypto.randomUUID(), creationTimestamp };
-    yield [`/registry/events/${namespace}/${event.metadata.name}`, JSON.stringify({ ...event, metadata })];
+    const message = String(event.message).padEnd(bytes, '. ');
+    yield [`/registry/events/${namespace}/${event.metadata.name}`, JSON.stringify({ ...event, metadata, message })];
   }
 }
 

@@ -1,6 +1,8 @@
 import type { Fault } from '../fault.ts';
 import { API_SERVER } from './api-server.ts';
 import { API_SERVER_ANSWERS } from './api-server-answers.ts';
+import { API_SERVER_BLOCKED } from './api-server-blocked.ts';
+import { API_SERVER_LIST } from './api-server-list.ts';
 import { API_SERVER_RESTORED } from './api-server-restored.ts';
 import { API_SERVER_WATCH } from './api-server-watch.ts';
 import { BACKLOG } from './backlog.ts';
@@ -26,6 +28,8 @@ export const FAULTS: readonly Fault[] = [
   ...API_SERVER_ANSWERS,
   ...API_SERVER_WATCH,
   ...API_SERVER_RESTORED,
+  ...API_SERVER_LIST,
+  ...API_SERVER_BLOCKED,
   ...DESTINATIONS,
   ...BROKER_FAULTS,
   ...MESSAGES,
