@@ -13,6 +13,7 @@ export interface DeadLettersOptions extends JournalOption {
   readonly id?: readonly string[];
   readonly limit: number;
   readonly json?: boolean;
+  readonly all?: boolean;
 }
 
 /** `kube-fanout dead-letters …`; `done` hears of the exit code. */
@@ -34,6 +35,22 @@ export function addDeadLetters(program: Command, done: (code: ExitCode) => void)
     .action(async (ids: string[], options) => {
       const { show } = await import('./dead-letters.ts');
       done(await show(demanded('Show', selected(ids, options))));
+    });
+
+  withSelection(group.command('replay'))
+    .description('have them sent again, marked as a replay; what dies again is a dead letter again')
+    .option('--all', 'all there are')
+    .action(async (ids: string[], options) => {
+      const { replay } = await import('./dead-letters-done.ts');
+      done(await replay(demanded('Replay', selected(ids, options))));
+    });
+
+  withSelection(group.command('drop'))
+    .description('let go of them for ever')
+    .option('--all', 'all there are')
+    .action(async (ids: string[], options) => {
+      const { drop } = await import('./dead-letters-done.ts');
+      done(await drop(demanded('Drop', selected(ids, options))));
     });
 }
 
@@ -58,9 +75,14 @@ function selected(ids: readonly string[], options: DeadLettersOptions): DeadLett
   return all.length > 0 ? { ...options, id: all } : options;
 }
 
-function demanded(what: string, options: DeadLettersOptions): DeadLettersOptions {
-  const { route, reason, since, until, id } = options;
-  if ([route, reason, since, until, id].some((one) => one !== undefined)) return options;
+/** Nothing is done to all of them because somebody has forgotten to say which. */
+function demanded(what: 'Show' | 'Replay' | 'Drop', options: DeadLettersOptions): DeadLettersOptions {
+  const { route, reason, since, until, id, all = false } = options;
+  const isSelection = [route, reason, since, until, id].some((one) => one !== undefined);
+  if (isSelection && all)
+    throw new Exit(EXIT.usage, 'All of them, or a selection: --all goes with none of the others.');
+  if (isSelection || all) return options;
   const how = '`kube-fanout dead-letters list` shows which there are';
-  throw new Exit(EXIT.usage, `${what} which? Say --route, --reason, --since, --until or an id (${how}).`);
+  const orAll = what === 'Show' ? '' : ', or --all';
+  throw new Exit(EXIT.usage, `${what} which? Say --route, --reason, --since, --until or an id${orAll} (${how}).`);
 }

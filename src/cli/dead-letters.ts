@@ -30,7 +30,7 @@ export async function show(options: DeadLettersOptions): Promise<ExitCode> {
   return EXIT.ok;
 }
 
-function filterOf({ route, reason, since, until, id }: DeadLettersOptions) {
+export function filterOf({ route, reason, since, until, id }: DeadLettersOptions) {
   return { route, reason, since, until, ...(id && { ids: [...id] }) };
 }
 

@@ -11,6 +11,10 @@ export function fateText(fate: Fate): { readonly sign: '✓' | '–' | '…' | '
     case 'waiting':
       return { sign: '…', words: waitingText(fate) };
     case 'parked': {
+      if (fate.replay !== undefined) {
+        const was = `it was a dead letter: ${whyText(fate)}`;
+        return { sign: '…', words: `to be sent again since ${moment(fate.since)}, in replay ${fate.replay}; ${was}` };
+      }
       const next = fate.nextTryAt === undefined ? '' : `, next try ${moment(fate.nextTryAt)}`;
       return { sign: '…', words: `parked since ${moment(fate.since)}${again(fate)}${next}: ${whyText(fate)}` };
     }

@@ -1,22 +1,8 @@
 import { z } from 'zod';
-import { REASONS } from '../adapter.ts';
-import type { DeadLetter, DeadLetterFilter, JournalRecord } from '../journal/record.ts';
+import type { DeadLetter, JournalRecord } from '../journal/record.ts';
+import { filter, fitting, noneOf } from './dead-letter-filter.ts';
 import { iso, time } from './fate.ts';
-import { knownRoute } from './known-route.ts';
-import { type Inspected, type Operation, Refusal } from './operation.ts';
-
-/** Which dead letters: all that is given must fit. */
-const filter = z.strictObject({
-  route: z.string().optional(),
-  reason: z.enum(REASONS.reject).optional(),
-  /** Died then or later, or then or before, in milliseconds since 1970. */
-  since: z.number().optional(),
-  until: z.number().optional(),
-  /** Any of them: ids of dead letters or of CloudEvents. */
-  ids: z.array(z.string()).min(1).optional(),
-});
-
-type Filter = z.output<typeof filter>;
+import { type Operation, Refusal } from './operation.ts';
 
 const letter = z.object({
   kind: z.literal('dead-letter'),
@@ -104,16 +90,6 @@ export const showDeadLetters: Operation<z.output<typeof showArgument>, WholeDead
     if (count === 0) throw new Refusal(noneOf(filter));
   },
 };
-
-async function fitting(inspected: Inspected, { route, ...rest }: Filter): Promise<DeadLetterFilter> {
-  return route === undefined ? rest : { ...rest, route: await knownRoute(inspected, route) };
-}
-
-function noneOf({ ids = [] }: Filter): string {
-  const [id] = ids;
-  if (id === undefined || ids.length > 1) return 'no dead letter fits';
-  return `there is no dead letter ${id}: it was replayed or dropped, or never was one`;
-}
 
 function letterOf(one: DeadLetter): ListedDeadLetter {
   const { id, route, reason, detail, destination, diedAt, replay, eventId, object, bytes } = one;

@@ -91,6 +91,7 @@ export function fatesOf(known: Known): readonly Fate[] {
 function parkedFate(row: RouteTrail['parked'][number], status: RouteStatus | undefined): Fate {
   const { id, destination, key, state, reason, detail, parkedAt, replay } = row;
   if (state === 'dead') return { state, id, destination, reason, detail, at: iso(parkedAt), ...numbered(replay) };
+  if (state === 'revived') return { state: 'parked', destination, reason, detail, since: iso(parkedAt), replay };
   const lane = status?.parked.find((one) => one.destination === destination && (one.key ?? key) === key);
   const nextTryAt = lane?.nextTryAt;
   return {

@@ -1,6 +1,7 @@
 import type { Destination, HeldReason, Message, Receipt, RejectReason, RetryReason } from '../adapter.ts';
 import type { Cursor, StreamName } from '../envelope/position.ts';
-import type { JournalRecord, RouteName } from '../journal/record.ts';
+import type { JournalRecord, ParkedMessage, RouteName } from '../journal/record.ts';
+import type { Decision, Route } from '../routing/route.ts';
 
 /** Why a message is parked, or dead. */
 export interface Verdict {
@@ -20,9 +21,10 @@ export type Effect =
   | { readonly kind: 'parked'; readonly verdict: Verdict; readonly at: number }
   | { readonly kind: 'filtered' };
 
-/** A row of the table of parked messages, and the lane that it stands in. */
+/** A row of the table of parked messages, and the lane that it stands in; a revived dead letter stands in none. */
 export interface ParkedRow {
   readonly id: number;
+  readonly revived: boolean;
   readonly destination: Destination;
   readonly key: string;
 }
@@ -51,6 +53,19 @@ export interface Entry {
   /** Since it first broke the connection: how many others were delivered, and how often others broke it. */
   othersPassed: number;
   othersBroke: number;
+}
+
+/** It was loaded from a lane: there it stays until it has passed or died. */
+export function isInLane({ parked }: Entry): boolean {
+  return parked?.revived === false;
+}
+
+/** What became of it is that it stands in a lane from now on. */
+export function parksAt(entry: Entry, destination: Destination, key: string | undefined): boolean {
+  const { effect } = entry;
+  if (effect === undefined || effect === 'dropped' || effect.kind !== 'parked') return false;
+  const there = entry.destination === destination && (key === undefined || entry.key === key);
+  return there && effect.verdict.state !== 'dead';
 }
 
 export interface Place {
@@ -88,4 +103,21 @@ export function entryOf(
     othersPassed: 0,
     othersBroke: 0,
   };
+}
+
+/** Of a row of a lane: it goes where it was to go. */
+export function decisionOf({ record, destination, key }: ParkedMessage, route: Route, now: number): Decision {
+  // What the journal parked itself, the gap of a quota, has no destination yet; what was damaged since may not go out.
+  return destination !== '' && record.intact ? { kind: 'publish', destination, key } : route.decide(record, now);
+}
+
+/** Of a parked message, by what the route says of it. */
+export function parkedEntryOf(
+  { id, record, destination, key, replay }: ParkedMessage,
+  decision: Decision,
+  { route, revived }: { readonly route: RouteName; readonly revived: boolean },
+): Entry {
+  const row = { destination, key };
+  const place = decision.kind === 'publish' ? { destination: decision.destination, key: decision.key } : row;
+  return entryOf(record, place, { route, replay, parked: { ...row, id, revived } });
 }

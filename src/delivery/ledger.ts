@@ -3,13 +3,15 @@ import type { Capabilities, Outcome, Receipt } from '../adapter.ts';
 import type { Clock } from '../clock.ts';
 import type { Cursor, StreamName } from '../envelope/position.ts';
 import type { JournalRecord, ParkedMessage, Settlement } from '../journal/record.ts';
-import type { Route } from '../routing/route.ts';
+import type { Decision, Route } from '../routing/route.ts';
 import type { Bell } from './bell.ts';
-import { type Effect, type Entry, entryOf, type Hold, type Verdict } from './entry.ts';
+import type { Effect, Entry, Hold, Verdict } from './entry.ts';
+import { decisionOf, entryOf, isInLane, parkedEntryOf, parksAt } from './entry.ts';
 import { Judge, type Ruling } from './judge.ts';
 import { KeyQueues } from './key-queues.ts';
 import { type Flight, Pace } from './pace.ts';
 import { type Lane, ParkedLanes } from './parked-lanes.ts';
+import { Revived } from './revived.ts';
 import { settlementOf } from './settlement.ts';
 import { Window, type WindowLimit } from './window.ts';
 
@@ -38,6 +40,7 @@ export class Ledger {
   readonly #window: Window;
   readonly #queues: KeyQueues;
   readonly lanes: ParkedLanes;
+  readonly revived = new Revived();
   readonly #judge = new Judge();
   readonly #pace: Pace;
   /** Parked messages that have been delivered or have died, to be committed. */
@@ -89,8 +92,18 @@ export class Ledger {
     const place = decision.kind === 'publish' ? decision : { destination: '', key: record.key };
     const entry = entryOf(record, place, { route: route.name, replay });
     this.#window.add(entry);
-    const lane = this.lanes.of(entry.destination, entry.key);
+    this.#begin(entry, decision);
+  }
+
+  /** Rows of revived dead letters that were wanted in that round. */
+  loadRevived(rows: readonly ParkedMessage[], round: number): void {
+    for (const { entry, decision } of this.revived.take(rows, round, this.#options.route)) this.#begin(entry, decision);
+  }
+
+  #begin(entry: Entry, decision: Decision): void {
+    const lane = isInLane(entry) ? undefined : this.lanes.of(entry.destination, entry.key);
     if (decision.kind === 'reject') this.#end(entry, { ...decision, state: 'dead' });
+    else if (decision.kind !== 'publish') this.#settle(entry, { kind: 'filtered' });
     else if (lane) this.#end(entry, lane.behind);
     else this.#queues.add(entry);
   }
@@ -120,7 +133,7 @@ export class Ledger {
       settlement: settlementOf(this.#options.route.name, taken, unparked),
       committed: () => {
         if (taken) this.#window.committed(taken);
-        for (const entry of unparked) this.lanes.homeOf(entry)?.loaded.delete(entry);
+        for (const entry of unparked) (this.lanes.homeOf(entry) ?? this.revived).loaded.delete(entry);
       },
     };
   }
@@ -144,34 +157,21 @@ export class Ledger {
   load(lane: Lane, rows: readonly ParkedMessage[], round: number): void {
     if (lane.round !== round) return;
     const { route, bell, clock } = this.#options;
-    if (rows.length === 0 && lane.loaded.size === 0 && !this.#window.willPark(lane.destination, lane.key)) {
-      this.lanes.close(lane);
-    }
-    for (const { id, record, ...row } of lane.take(rows)) {
-      // What the journal parked itself, the gap of a quota, has no destination yet; what was damaged since may not go out.
-      const decision = row.destination === '' || !record.intact ? route.decide(record, clock.wall()) : undefined;
-      const place = decision?.kind === 'publish' ? decision : row;
-      const parked = { id, destination: row.destination, key: row.key };
-      const entry = entryOf(record, place, { route: route.name, replay: row.replay, parked });
+    const drained = rows.length === 0 && lane.loaded.size === 0 && !this.#window.willPark(lane.destination, lane.key);
+    if (drained && !this.#unparked.some((entry) => parksAt(entry, lane.destination, lane.key))) this.lanes.close(lane);
+    for (const row of lane.take(rows)) {
+      const decision = decisionOf(row, route, clock.wall());
+      const entry = parkedEntryOf(row, decision, { route: route.name, revived: false });
       lane.loaded.add(entry);
-      if (decision?.kind === 'reject') this.#end(entry, { ...decision, state: 'dead' });
-      else if (decision && decision.kind !== 'publish') this.#settle(entry, { kind: 'filtered' });
-      else this.#queues.add(entry);
+      this.#begin(entry, decision);
     }
     if (rows.length > 0) bell.ring();
   }
 
-  /** Lets go of all up to `upTo` and of what lanes have loaded; late outcomes change nothing. Returns how far it went. */
+  /** Lets go of all up to `upTo` and of what was loaded; late outcomes change nothing. Returns how far it went. */
   drop(stream: StreamName, upTo: Cursor): Cursor {
     const dropped = this.#window.drop(stream, upTo);
-    for (const entry of dropped.entries) this.#pace.settled(entry);
-    for (const lane of this.lanes) {
-      for (const entry of lane.loaded) {
-        entry.effect ??= 'dropped';
-        this.#letGo(entry);
-      }
-      lane.restart();
-    }
+    for (const entry of [...dropped.entries, ...this.lanes.drop(), ...this.revived.drop()]) this.#pace.settled(entry);
     this.#queues.remove((entry) => entry.effect === 'dropped');
     return dropped.upTo;
   }
@@ -255,11 +255,9 @@ export class Ledger {
     bell.ringIn(lane.backOff(clock.steady(), waitMs));
     this.#end(entry, verdict);
     for (const waiting of this.#queues.removeOf(lane.destination, lane.key)) {
-      if (waiting.parked !== undefined) {
-        this.#letGo(waiting);
-        // It may be of another lane, such as the gap of a quota: that one has to load it again.
-        this.lanes.homeOf(waiting)?.restart();
-      } else if (waiting !== entry) this.#end(waiting, lane.behind);
+      // One of another lane, such as the gap of a quota, has to be loaded again.
+      if (isInLane(waiting)) this.#letGo(waiting)?.restart();
+      else if (waiting !== entry) this.#end(waiting, lane.behind);
     }
   }
 
@@ -268,9 +266,11 @@ export class Ledger {
   }
 
   /** A parked message that is not tried any more for now: the journal has it. */
-  #letGo(entry: Entry): void {
-    this.lanes.homeOf(entry)?.loaded.delete(entry);
+  #letGo(entry: Entry): Lane | undefined {
+    const home = this.lanes.homeOf(entry);
+    home?.loaded.delete(entry);
     this.#pace.settled(entry);
+    return home;
   }
 
   #end(entry: Entry, { state, reason, detail }: Verdict): void {
@@ -292,7 +292,7 @@ export class Ledger {
    */
   #goesAgain(entry: Entry): boolean {
     if (entry.effect !== undefined) return false;
-    if (entry.parked !== undefined) return this.lanes.homeOf(entry)?.loaded.has(entry) ?? false;
+    if (isInLane(entry)) return this.lanes.homeOf(entry)?.loaded.has(entry) ?? false;
     const lane = this.lanes.of(entry.destination, entry.key);
     if (lane) this.#end(entry, lane.behind);
     return lane === undefined;

@@ -130,11 +130,22 @@ export class ParkedLanes {
 
   /** The lane that a parked message was loaded from. */
   homeOf({ parked }: Pick<Entry, 'parked'>): Lane | undefined {
-    return parked && this.of(parked.destination, parked.key);
+    return parked && !parked.revived ? this.of(parked.destination, parked.key) : undefined;
   }
 
   of(destination: Destination, key: string): Lane | undefined {
     return this.#byDestination.get(destination) ?? this.#byKey.get(laneKey(destination, key));
+  }
+
+  /** Lets go of all that was loaded, as a quota may have expired some; the rest is loaded again. */
+  drop(): readonly Entry[] {
+    return [...this].flatMap((lane) => {
+      const dropped = [...lane.loaded];
+      for (const entry of dropped) entry.effect ??= 'dropped';
+      lane.loaded.clear();
+      lane.restart();
+      return dropped;
+    });
   }
 
   reopen({ destination, key, state, reason, detail, parkedAt }: StoredLane): void {

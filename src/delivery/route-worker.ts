@@ -11,6 +11,7 @@ import { Connection } from './connection.ts';
 import type { Entry } from './entry.ts';
 import type { Deadlines } from './guard.ts';
 import { Ledger } from './ledger.ts';
+import { ParkedLoader } from './parked-loader.ts';
 import { Replays } from './replays.ts';
 import { laneStatus, type RouteStatus } from './route-status.ts';
 import type { WindowLimit } from './window.ts';
@@ -23,7 +24,18 @@ const WINDOW: WindowLimit = { records: 4096, bytes: 16 * 1024 * 1024 };
 /** What a route needs of the journal. */
 export type RouteJournal = Pick<
   Journal,
-  'streams' | 'read' | 'onAdvance' | 'openRoute' | 'settle' | 'parked' | 'parkedLanes' | 'onQuota' | 'expire' | 'replay'
+  | 'streams'
+  | 'read'
+  | 'onAdvance'
+  | 'openRoute'
+  | 'settle'
+  | 'parked'
+  | 'parkedLanes'
+  | 'revived'
+  | 'onRevived'
+  | 'onQuota'
+  | 'expire'
+  | 'replay'
 >;
 
 export interface RouteWorkerOptions {
@@ -50,6 +62,7 @@ export class RouteWorker {
   readonly #options: RouteWorkerOptions;
   readonly #bell = new Bell();
   readonly #ledger: Ledger;
+  readonly #parked: ParkedLoader;
   readonly #connection: Connection;
   /** How far `fill` has read. */
   readonly #read = new Map<StreamName, Cursor>();
@@ -66,6 +79,7 @@ export class RouteWorker {
     const { window = WINDOW, create, deadlines, log } = options;
     this.#options = options;
     this.#ledger = new Ledger({ ...options, window, bell: this.#bell });
+    this.#parked = new ParkedLoader({ ...options, window, ledger: this.#ledger, bell: this.#bell });
     this.#connection = new Connection({ create, bell: this.#bell, log, ...(deadlines && { deadlines }) });
   }
 
@@ -133,6 +147,11 @@ export class RouteWorker {
       this.#bell.ring();
     };
     stack.defer(journal.onQuota(route.name, onQuota));
+    const onRevived = () => {
+      this.#ledger.revived.told();
+      this.#bell.ring();
+    };
+    stack.defer(journal.onRevived(route.name, onRevived));
     failpoint('route.opened');
   }
 
@@ -215,13 +234,17 @@ export class RouteWorker {
         this.#bell.ring();
       } else if (stop.aborted && this.#underWay === 0) {
         return;
-      } else if (stop.aborted || !(await this.#loadLanes())) {
+      } else if (stop.aborted || !(await this.#loadParked())) {
         await changed;
       }
     }
   }
 
   /** What is under way has landed, and is committed as far as it can be; the rest is read again behind the replay. */
+  async #loadParked(): Promise<boolean> {
+    return this.#connection.state.kind === 'up' && (await this.#parked.load());
+  }
+
   async #moveBack(from: ReplayFrom): Promise<ReplayAnswer> {
     const { route, journal, log } = this.#options;
     const answer = await journal.replay(route.name, from);
@@ -252,37 +275,5 @@ export class RouteWorker {
       'the journal is full: the oldest messages of this route have expired; a gap says so',
     );
     this.#bell.ring();
-  }
-
-  /**
-   * Brings parked messages back into the queues, and closes the lanes that hold none any more. All lanes together hold no
-   * more in memory than a window.
-   */
-  async #loadLanes(): Promise<boolean> {
-    const { route, journal, clock, window = WINDOW } = this.#options;
-    if (this.#connection.state.kind !== 'up') return false;
-    let loaded = false;
-    const inHand = [...this.#ledger.lanes].flatMap((lane) => [...lane.loaded]);
-    let records = inHand.length;
-    let bytes = inHand.reduce((sum, entry) => sum + entry.bytes, 0);
-    for (const lane of this.#ledger.lanes) {
-      if (records >= window.records || bytes >= window.bytes) break;
-      const wanted = lane.wants(clock.steady());
-      if (wanted === 0) continue;
-      const { round } = lane;
-      const rows = await journal.parked(route.name, lane.rows, wanted);
-      if (rows.length === 0 && lane.probedKey !== undefined) {
-        // Behind the last key there is none: it begins again with the first one.
-        lane.probedKey = undefined;
-        loaded = true;
-        continue;
-      }
-      failpoint('route.lane-loaded');
-      this.#ledger.load(lane, rows, round);
-      if (rows.length > 0) loaded = true;
-      records += rows.length;
-      for (const { record } of rows) bytes += record.data.byteLength;
-    }
-    return loaded;
   }
 }

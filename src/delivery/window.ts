@@ -1,6 +1,6 @@
 import type { Destination } from '../adapter.ts';
 import { type Cursor, compareCursors, type StreamName } from '../envelope/position.ts';
-import type { Entry } from './entry.ts';
+import { type Entry, parksAt } from './entry.ts';
 
 /** Records in a row that are not published: they hold no memory of their own, only their counts. */
 interface Skipped {
@@ -104,12 +104,7 @@ export class Window {
   /** Whether something that is about to be parked there still waits for its turn to be committed. */
   willPark(destination: Destination, key: string | undefined): boolean {
     for (const slots of this.#streams.values()) {
-      for (const slot of slots) {
-        if (!('entry' in slot) || slot.entry.destination !== destination) continue;
-        const { effect } = slot.entry;
-        const parks = effect !== undefined && effect !== 'dropped' && effect.kind === 'parked';
-        if (parks && effect.verdict.state !== 'dead' && (key === undefined || slot.entry.key === key)) return true;
-      }
+      if (slots.some((slot) => 'entry' in slot && parksAt(slot.entry, destination, key))) return true;
     }
     return false;
   }

@@ -16,6 +16,7 @@ export class DeadLetterFinder {
   readonly #oldest;
   readonly #newest;
   readonly #routes;
+  readonly #last;
   readonly #record;
 
   constructor(db: DatabaseSync, streams: Streams) {
@@ -26,6 +27,7 @@ export class DeadLetterFinder {
     this.#oldest = db.prepare(`${some} > ? ORDER BY p.id LIMIT ${STEP}`);
     this.#newest = db.prepare(`${some} < ? ORDER BY p.id DESC LIMIT ${STEP}`);
     this.#routes = db.prepare('SELECT id, name FROM routes');
+    this.#last = db.prepare("SELECT max(id) AS id FROM parked INDEXED BY parked_dead WHERE state = 'dead'");
     const columns = RECORD_COLUMNS.split(', ').map((column) => `r.${column}`);
     this.#record = db.prepare(
       `SELECT r.stream, ${columns.join(', ')} FROM parked p JOIN records r USING (stream, epoch, position)
@@ -45,7 +47,8 @@ export class DeadLetterFinder {
     const fitting = ids
       ? letters.filter(({ id, eventId }) => ids.includes(String(id)) || ids.includes(eventId))
       : letters;
-    return { letters: fitting, next: rows.length < STEP ? undefined : Number(rows.at(-1)?.id) };
+    const newest = Number(this.#last.get()?.id ?? 0);
+    return { letters: fitting, newest, next: rows.length < STEP ? undefined : Number(rows.at(-1)?.id) };
   }
 
   /** Its record, whole; an empty page when it is no dead letter any more. */

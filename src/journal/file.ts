@@ -57,8 +57,9 @@ export class JournalFile {
     const replayEnds = new ReplayEnds(db);
     const routes = new Routes(db, { streams, records, passedOver, replayEnds });
     const parked = new ParkedTable(db, { streams, routes, records, passedOver });
-    const deadLetters = new DeadLetters(db, { parked, most: maxDeadLetters ?? Number.POSITIVE_INFINITY });
     const settler = new Settler(db, { streams, routes, parked });
+    const most = maxDeadLetters ?? Number.POSITIVE_INFINITY;
+    const deadLetters = new DeadLetters(db, { routes, parked, settler }, most);
     const appender = new Appender({ streams, records });
     const expiry = new Expiry(db, { streams, routes, parked, settler, records, passedOver, replayEnds });
     const removed = new RemovedRoutes(db, { parked, settler, passedOver, replayEnds });
@@ -84,6 +85,8 @@ export class JournalFile {
       expire: (argument) => expiry.expire(argument),
       expireParked: (argument) => expiry.expireParked(argument),
       replay: (argument) => replay.replay(argument),
+      revive: (argument) => deadLetters.revive(argument),
+      drop: (argument) => deadLetters.drop(argument),
       barrier: () => undefined,
       trim: (argument) => retention.step(argument),
     };
@@ -96,6 +99,7 @@ export class JournalFile {
       parked: (argument) => parked.pending(argument),
       findDeadLetters: (argument) => deadLetterFinder.find(argument),
       deadLetterRecord: (argument) => deadLetterFinder.record(argument),
+      revived: (argument) => parked.revived(argument),
       parkedLanes: (argument) => parked.lanes(argument),
       find: (argument) => finder.find(argument),
       trails: (argument) => trails.of(argument),

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { gapRecord } from '../envelope/gap.ts';
 import { type Cursor, parseResourceVersion, type ResourceVersion, type StreamName } from '../envelope/position.ts';
 import { Commits } from './commits.ts';
-import { DeadLetterOffice } from './dead-letter-office.ts';
+import { type DeadLetterDoors, DeadLetterOffice } from './dead-letter-office.ts';
 import type { OwnerNote } from './file-system.ts';
 import { Growth } from './growth.ts';
 import type { Link } from './link.ts';
@@ -55,7 +55,7 @@ export class SqliteJournal implements Journal {
   readonly #listeners = new Set<() => void>();
   readonly #upkeep: Upkeep;
   readonly #opened = new Set<RouteName>();
-  readonly deadLetters = new DeadLetterOffice((kind, argument) => this.#ask(kind, argument));
+  readonly deadLetters: DeadLetterOffice;
   readonly paperTrail = new PaperTrail((kind, argument) => this.#ask(kind, argument));
   #usage: Usage;
   readonly #growth = new Growth();
@@ -77,6 +77,8 @@ export class SqliteJournal implements Journal {
       this.#growth.note(usage.bytes, performance.now());
       this.#upkeep.committed(usage);
     });
+    const ask: DeadLetterDoors['ask'] = (kind, argument) => this.#ask(kind, argument);
+    this.deadLetters = new DeadLetterOffice({ ask, commits: this.#commits, log: settings.log });
     const onFloor = (stream: StreamName, floor: ResourceVersion | undefined) => {
       const state = this.#states.get(stream);
       if (state) this.#states.set(stream, { ...state, floor: higher(state.floor, floor) });
@@ -154,6 +156,14 @@ export class SqliteJournal implements Journal {
 
   parkedLanes(route: RouteName): ReturnType<Journal['parkedLanes']> {
     return this.#ask('parkedLanes', route);
+  }
+
+  async revived(route: RouteName, after: number, limit: number): Promise<readonly ParkedMessage[]> {
+    return parkedMessages(await this.#ask('revived', { route, after, limit }));
+  }
+
+  onRevived(route: RouteName, listener: () => void): () => void {
+    return this.deadLetters.onRevived(route, listener);
   }
 
   onQuota(route: RouteName, listener: (stream: StreamName, upTo: Cursor) => void): () => void {

@@ -16,6 +16,9 @@ type ParkedState = ParkedMessage['state'];
 /** A page of parked messages ends here: they carry their records. */
 const PAGE_BYTES = 8 * 1024 * 1024;
 
+/** As the indexes of lanes have it. */
+const IN_LANE = "state IN ('retry', 'held')";
+
 /** The table of messages that their route's cursor has passed and that were not delivered. */
 export class ParkedTable {
   readonly dead: DeadCounts;
@@ -25,9 +28,11 @@ export class ParkedTable {
   readonly #passedOver: PassedOver;
   readonly #insert;
   readonly #delete;
+  readonly #revive;
   readonly #others;
   readonly #record;
   readonly #ofRoute;
+  readonly #revived;
   readonly #ofDestination;
   readonly #ofKey;
   readonly #ofEachKey;
@@ -52,12 +57,19 @@ export class ParkedTable {
     this.#others = db.prepare('SELECT 1 FROM parked WHERE stream = ? AND epoch = ? AND position = ? LIMIT 1');
     this.#record = db.prepare(`SELECT ${RECORD_COLUMNS} FROM records WHERE stream = ? AND epoch = ? AND position = ?`);
     const rows = `SELECT *, ${fits('parked')} AS fits FROM parked`;
-    const pending = `${rows} WHERE route = ? AND state <> 'dead' AND`;
-    this.#ofRoute = db.prepare(`${pending} id > ? ORDER BY id LIMIT ?`);
-    this.#ofDestination = db.prepare(`${pending} destination = ? AND id > ? ORDER BY id LIMIT ?`);
-    this.#ofKey = db.prepare(`${pending} destination = ? AND key = ? AND id > ? ORDER BY id LIMIT ?`);
+    const page = 'id > ? ORDER BY id LIMIT ?';
+    this.#ofRoute = db.prepare(`${rows} WHERE route = ? AND state <> 'dead' AND ${page}`);
+    this.#revived = db.prepare(`${rows} WHERE route = ? AND state = 'revived' AND ${page}`);
+    // A revived dead letter stands in no lane.
+    const inLane = `${rows} WHERE route = ? AND ${IN_LANE} AND destination = ? AND`;
+    this.#ofDestination = db.prepare(`${inLane} ${page}`);
+    this.#ofKey = db.prepare(`${inLane} key = ? AND ${page}`);
+    this.#revive = db.prepare(
+      `INSERT INTO parked (route, stream, epoch, position, destination, key, state, reason, detail, parked_at, replay)
+       SELECT route, stream, epoch, position, destination, key, 'revived', reason, detail, ?, ? FROM parked WHERE id = ?`,
+    );
     // From key to key by the index: one of them may own a hundred thousand rows.
-    const live = "FROM parked WHERE route = :id AND destination = :destination AND state <> 'dead'";
+    const live = `FROM parked WHERE route = :id AND destination = :destination AND ${IN_LANE}`;
     this.#ofEachKey = db.prepare(
       `WITH RECURSIVE keys (key, number) AS (
          SELECT (SELECT min(key) ${live} AND key >= :from AND key IS NOT :not), 1 UNION ALL
@@ -68,7 +80,7 @@ export class ParkedTable {
     // With min(), SQLite takes the other columns from the row that holds the minimum: the head of the lane.
     this.#lanes = db.prepare(
       `SELECT destination, key, state, reason, detail, parked_at, count(*) AS count, min(id) FROM parked
-       WHERE route = ? AND state <> 'dead' GROUP BY destination, key ORDER BY min(id)`,
+       WHERE route = ? AND ${IN_LANE} GROUP BY destination, key ORDER BY min(id)`,
     );
   }
 
@@ -95,6 +107,13 @@ export class ParkedTable {
     return row.state as ParkedState;
   }
 
+  /** A dead letter comes back as the newest of what waits; its record stays. */
+  revive(route: number, id: number, { replay, now }: { readonly replay: number; readonly now: number }): void {
+    this.#revive.run(now, replay, id);
+    demandFit(this.#delete.get(id, route) ?? {}, `parked message ${id}`);
+    this.dead.add(route, -1);
+  }
+
   /** Whether some parked message refers to the record there. */
   refersTo({ stream, epoch, position }: Place): boolean {
     return this.#others.get(stream, epoch, position) !== undefined;
@@ -109,6 +128,10 @@ export class ParkedTable {
     if (destination === undefined) return this.#page(this.#ofRoute.iterate(id, after, limit));
     if (key === undefined) return this.#page(this.#ofDestination.iterate(id, destination, after, limit));
     return this.#page(this.#ofKey.iterate(id, destination, key, after, limit));
+  }
+
+  revived({ route, after, limit }: Calls['revived']['argument']): ParkedRows {
+    return this.#page(this.#revived.iterate(this.#routes.need(route), after, limit));
   }
 
   lanes(route: Calls['parkedLanes']['argument']): Calls['parkedLanes']['result'] {

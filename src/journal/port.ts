@@ -90,6 +90,12 @@ export interface Journal extends AsyncDisposable {
     }[]
   >;
 
+  /** Dead letters of the route that were revived and that it has not taken up yet, in order. */
+  revived(route: RouteName, after: number, limit: number): Promise<readonly ParkedMessage[]>;
+
+  /** Called when dead letters of the route have been revived. Returns its undoing. */
+  onRevived(route: RouteName, listener: () => void): () => void;
+
   /**
    * Called when the journal is over its quota and this route, whose policy is `expire`, holds it up: it must let go of
    * everything at or below `upTo` (drop it from its window) and then call `expire`.

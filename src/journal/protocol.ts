@@ -94,6 +94,21 @@ export interface Changes {
     argument: { readonly route: RouteName; readonly from: ReplayFrom; readonly now: number };
     result: ReplayAnswer;
   };
+  /** Returns those of the ids that were dead letters of the route, and the number; undefined when it is removed. */
+  revive: {
+    argument: {
+      readonly route: RouteName;
+      readonly ids: readonly number[];
+      readonly number: number | undefined;
+      readonly now: number;
+    };
+    result: { readonly ids: readonly number[]; readonly number: number } | undefined;
+  };
+  /** Returns those of the ids that were dead letters of the route. */
+  drop: {
+    argument: { readonly route: RouteName; readonly ids: readonly number[] };
+    result: readonly number[];
+  };
   /** Changes nothing: it settles when all that came before it has. */
   barrier: { argument: undefined; result: undefined };
   trim: { argument: { readonly before: number; readonly now: number }; result: TrimResult };
@@ -183,9 +198,14 @@ export interface Calls {
       /** The id behind which it begins. */
       readonly from: number | undefined;
     };
-    result: { readonly letters: readonly DeadLetter[]; readonly next: number | undefined };
+    /** `newest`: the highest id that there is, whether it fits or not; 0 without any. */
+    result: { readonly letters: readonly DeadLetter[]; readonly next: number | undefined; readonly newest: number };
   };
   deadLetterRecord: { argument: number; result: PackedPage };
+  revived: {
+    argument: { readonly route: RouteName; readonly after: number; readonly limit: number };
+    result: ParkedRows;
+  };
   parkedLanes: {
     argument: RouteName;
     result: readonly {

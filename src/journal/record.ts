@@ -149,8 +149,10 @@ export interface Parked {
   readonly replay: number;
 }
 
-export interface ParkedMessage extends Parked {
+export interface ParkedMessage extends Omit<Parked, 'state'> {
   readonly id: number;
+  /** `revived`: a dead letter that a person wants to be sent again, and that the route has not taken up yet. */
+  readonly state: Parked['state'] | 'revived';
   readonly record: JournalRecord;
 }
 

@@ -130,8 +130,9 @@ const TABLES = `
   ) STRICT;
   CREATE INDEX parked_place ON parked (stream, epoch, position, route);
   CREATE INDEX parked_pending ON parked (route, id) WHERE state <> 'dead';
-  CREATE INDEX parked_destination ON parked (route, destination, id) WHERE state <> 'dead';
-  CREATE INDEX parked_lane ON parked (route, destination, key, id, state) WHERE state <> 'dead';
+  CREATE INDEX parked_destination ON parked (route, destination, id) WHERE state IN ('retry', 'held');
+  CREATE INDEX parked_lane ON parked (route, destination, key, id, state) WHERE state IN ('retry', 'held');
+  CREATE INDEX parked_revived ON parked (route, id) WHERE state = 'revived';
   CREATE INDEX parked_dead ON parked (id) WHERE state = 'dead';
   CREATE INDEX parked_dead_route ON parked (route, id) WHERE state = 'dead';
   CREATE TRIGGER parked_more AFTER INSERT ON parked

@@ -35,7 +35,19 @@ const SEALED = {
   ],
   cursors: ['route', 'stream', 'epoch', 'position'],
   replays: ['route', 'stream', 'epoch', 'position', 'number', 'asked_at'],
-  parked: ['route', 'stream', 'epoch', 'position', 'destination', 'key', 'state', 'reason', 'detail', 'parked_at'],
+  parked: [
+    'route',
+    'stream',
+    'epoch',
+    'position',
+    'destination',
+    'key',
+    'state',
+    'reason',
+    'detail',
+    'parked_at',
+    'replay',
+  ],
 } as const;
 
 export type SealedTable = keyof typeof SEALED;

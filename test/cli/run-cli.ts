@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+import { vi } from 'vitest';
+import { main } from '../../src/cli/program.ts';
 
 interface Ran {
   readonly code: number;
@@ -9,11 +7,23 @@ interface Ran {
   readonly said: string;
 }
 
-/** The command line as a shell runs it. */
-export function runCli(args: readonly string[]): Promise<Ran> {
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [MAIN, ...args], (_, out, said) =>
-      resolve({ code: child.exitCode ?? -1, out, said }),
-    );
+/** A command line, in this process: a new one for each would take a second. One after the other. */
+export async function runCli(args: readonly string[]): Promise<Ran> {
+  const [out, said] = [capture(process.stdout), capture(process.stderr)];
+  try {
+    const code = await main(args);
+    return { code, out: out.text(), said: said.text() };
+  } finally {
+    out.restore();
+    said.restore();
+  }
+}
+
+function capture(stream: NodeJS.WriteStream) {
+  const chunks: string[] = [];
+  const spy = vi.spyOn(stream, 'write').mockImplementation((chunk) => {
+    chunks.push(String(chunk));
+    return true;
   });
+  return { text: () => chunks.join(''), restore: () => spy.mockRestore() };
 }

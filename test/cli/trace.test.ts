@@ -28,7 +28,7 @@ test.each(['web-0', 'pod/', '/web-0', 'a/b/c/d'])('%s is told how to be written'
   expect(() => objectName(text)).toThrow('TYPE/NAME');
 });
 
-test('no text of an Event can move the cursor, colour the screen or hide itself', () => {
+test('no text of an Event can move the cursor, colour the screen or hide itself', { timeout: 30_000 }, () => {
   expect(harmless('a\u001b[2Jb\nc\u202ed')).toBe('a\\u{1b}[2Jb ⏎ c\\u{202e}d');
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 500 }), (text) => {

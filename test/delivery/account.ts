@@ -9,6 +9,7 @@ import type {
   Settlement,
 } from '../../src/journal/record.ts';
 import { letterName, ModelBroker } from './model-broker.ts';
+import type { Revival } from './model-store.ts';
 
 /** The place that a letter goes to, or why it arrives nowhere; its record has it as its reason. */
 export type Fate = 'x' | 'y' | 'filtered' | 'aged' | 'unroutable' | 'tooLarge' | 'refused' | 'poison';
@@ -27,6 +28,10 @@ export class Account {
   readonly #due = new Set<string>();
   /** What a cursor that was moved back passes once more. */
   readonly #readAgain: JournalRecord[] = [];
+  readonly #asked = new Set<string>();
+  /** Names of dead letters that were revived or dropped; and the order of those of each revival. */
+  readonly #gone = new Set<string>();
+  readonly #revivals = new Map<number, ReadonlyMap<string, number>>();
   readonly #ends = new Map<StreamName, ReplayEnd>();
   /** What was stored before that is not a crash's fault. */
   #before = 0;
@@ -42,7 +47,8 @@ export class Account {
       if (this.#receipts.has(name)) throw new Error(`${name} was delivered again although its receipt is committed`);
       if (this.broker.heard.has(name) && !this.#hasLetGo)
         throw new Error(`${name} was delivered again without a reason`);
-      if (replay > 0 && !this.#replayed.has(name)) throw new Error(`${name} is a replay that nobody has asked for`);
+      if (replay > 0 && !this.#replayed.has(name) && !this.#asked.has(name))
+        throw new Error(`${name} is a replay that nobody has asked for`);
     });
   }
 
@@ -78,6 +84,27 @@ export class Account {
       this.#cursors.set(stream, cursor);
       this.#ends.set(stream, { end, number, askedAt });
     }
+  }
+
+  /** Each died under its name, and has to come, or to die again, under that number, in that order. */
+  revived({ number, letters }: Revival): void {
+    const order = new Map<string, number>();
+    for (const { id, name } of letters) {
+      const again = letterName(id, number);
+      const record = this.#letters.get(id);
+      order.set(id, order.size);
+      this.#gone.add(name);
+      // Of a gap record of the route's own nobody keeps an account.
+      this.#asked.add(again);
+      if (record === undefined) continue;
+      this.#replayed.set(again, record);
+      this.#due.add(again);
+    }
+    this.#revivals.set(number, order);
+  }
+
+  dropped(names: readonly string[]): void {
+    for (const name of names) this.#gone.add(name);
   }
 
   excuse(stream: StreamName, upTo: Cursor): void {
@@ -142,7 +169,7 @@ export class Account {
     const replayed = [...this.#replayed].filter(([name]) => this.#due.has(name));
     for (const [name, { attributes }] of [...this.#letters, ...replayed]) {
       const fate = attributes.reason;
-      if (this.#excused.has(attributes.id) || fate === 'filtered' || fate === 'aged') continue;
+      if (this.#excused.has(attributes.id) || this.#gone.has(name) || fate === 'filtered' || fate === 'aged') continue;
       const why = dead.get(name);
       if (!arrived.has(name) && why === undefined) throw new Error(`${name} is missing on ${this.broker.route}`);
       if (why !== undefined) expect(this.#mayDie(fate, why), `${name} (${fate}) is dead: ${why}`).toBe(true);
@@ -153,11 +180,11 @@ export class Account {
     const passed = [...this.#letters.values(), ...this.#readAgain];
     const count = (fate: Fate) => passed.filter(({ attributes }) => attributes.reason === fate).length;
     expect(counters).toEqual({
-      read: passed.length,
+      read: passed.length + this.#asked.size,
       delivered: this.#receipts.size,
       filtered: count('filtered'),
       limited: 0,
-      dead: dead.size,
+      dead: dead.size + this.#gone.size,
       expired: count('aged'),
     });
   }
@@ -171,8 +198,11 @@ export class Account {
       if (record === undefined || seen.has(`${place} ${name}`)) continue;
       seen.add(`${place} ${name}`);
       const before = last.get(`${place} ${key} ${replay}`);
-      if (before && compareCursors(before, record) >= 0)
-        throw new Error(`${name} came after ${before.attributes.id} at ${place}`);
+      const order = this.#revivals.get(replay);
+      const inOrder = order
+        ? (one: JournalRecord) => (order.get(one.attributes.id) ?? 0) < (order.get(id) ?? 0)
+        : (one: JournalRecord) => compareCursors(one, record) < 0;
+      if (before && !inOrder(before)) throw new Error(`${name} came after ${before.attributes.id} at ${place}`);
       last.set(`${place} ${key} ${replay}`, record);
     }
   }

@@ -115,6 +115,8 @@ export class DaemonLife {
       streams: () => journal.streams(),
       read: (...asked) => this.#call('read', () => journal.read(...asked)),
       parked: (...asked) => this.#call('parked', () => journal.parked(...asked)),
+      revived: (...asked) => this.#call('revived', () => journal.revived(...asked)),
+      onRevived: (route, listener) => journal.onRevived(route, () => void this.#moment('revived').then(listener)),
       parkedLanes: (...asked) => this.#call('lanes', () => journal.parkedLanes(...asked)),
       openRoute: (route, options) =>
         this.#change('open', async () => {

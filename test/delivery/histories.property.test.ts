@@ -94,6 +94,14 @@ const move = fc.oneof(
       share: fc.option(fc.nat(99), { nil: undefined }),
     }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('revive' as const), route, each: fc.integer({ min: 1, max: 3 }) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('drop' as const), route, each: fc.integer({ min: 1, max: 3 }) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('disk' as const), full: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('retain' as const) }) },
 );
@@ -139,6 +147,10 @@ async function perform(history: History, step: Move): Promise<void> {
       return history.full(step.route, step.stream, step.share);
     case 'replay':
       return history.replay(step.route, step.share);
+    case 'revive':
+      return history.revive(step.route, step.each);
+    case 'drop':
+      return history.dropDead(step.route, step.each);
     case 'disk':
       return history.setDisk(step.full);
     case 'retain':

@@ -143,6 +143,18 @@ export class History {
       .catch(() => {});
   }
 
+  async revive(route: RouteName, each: number): Promise<void> {
+    if (this.#isFull || !this.#account(route).started) return;
+    const revival = await this.#store.revive(route, each);
+    if (revival) this.#account(route).revived(revival);
+    await this.#calm();
+  }
+
+  async dropDead(route: RouteName, each: number): Promise<void> {
+    if (this.#isFull || !this.#account(route).started) return;
+    this.#account(route).dropped(await this.#store.drop(route, each));
+  }
+
   async crash(): Promise<void> {
     for (const account of this.accounts.values()) account.expectWithin(this.#options.window);
     this.#life.crash();

@@ -1,9 +1,7 @@
-import type { Destination } from '../../src/adapter.ts';
 import { type Cursor, compareCursors, gapPositionOf, ORIGIN, type StreamName } from '../../src/envelope/position.ts';
 import type {
   Counters,
   JournalRecord,
-  Parked,
   ReplayAnswer,
   ReplayEnd,
   ReplayedStream,
@@ -12,9 +10,8 @@ import type {
   RouteState,
   Settlement,
 } from '../../src/journal/record.ts';
+import { firstOfEachKey, inLanes, lanesOf, type ParkedRow as Row, revivedOf } from './model-parked.ts';
 import { recordAt } from './naive-journal.ts';
-
-type Row = Parked & { readonly id: number };
 
 interface RouteRow {
   open: boolean;
@@ -134,34 +131,48 @@ export class ModelJournal {
 
   parked(
     name: RouteName,
-    of: { readonly destination?: Destination; readonly key?: string; readonly after?: number },
+    of: Parameters<typeof inLanes>[1] & { readonly firstOfEachKeyBehind?: string | null },
     limit: number,
   ) {
-    const { destination, key, after = 0 } = of;
-    return this.#need(name)
-      .parked.filter(({ state, id }) => state !== 'dead' && id > after)
-      .filter((row) => destination === undefined || row.destination === destination)
-      .filter((row) => key === undefined || row.key === key)
-      .slice(0, limit)
-      .map((row) => ({ ...row, record: this.#recordAt(row) }));
+    const rows = inLanes(this.#need(name).parked, of);
+    const behind = of.firstOfEachKeyBehind;
+    return this.#withRecords(behind === undefined ? rows : firstOfEachKey(rows, behind), limit);
   }
 
   parkedLanes(name: RouteName) {
-    const rows = this.#need(name).parked.flatMap((row) => (row.state === 'dead' ? [] : { ...row, state: row.state }));
-    const laneOf = ({ destination, key }: Row) => `${destination}\n${key}`;
-    const heads = new Map(rows.toReversed().map((row) => [laneOf(row), row]));
-    return [...heads].map(([lane, head]) => ({ ...head, count: rows.filter((row) => laneOf(row) === lane).length }));
+    return lanesOf(this.#need(name).parked);
   }
 
-  firstOfEachKey(name: RouteName, destination: Destination, behind: string | null, limit: number) {
-    const rows = this.parked(name, { destination }, Number.POSITIVE_INFINITY);
-    const keys = [...new Set(rows.map(({ key }) => key))].filter((key) => behind === null || key > behind).toSorted();
-    return keys.slice(0, limit).flatMap((key) => rows.find((row) => row.key === key) ?? []);
+  revived(name: RouteName, after: number, limit: number) {
+    return this.#withRecords(revivedOf(this.#need(name).parked, after), limit);
+  }
+
+  /** Each is read once more, and stands behind all that is parked. */
+  revive(name: RouteName, ids: readonly number[]): number {
+    const row = this.#need(name);
+    row.replays += 1;
+    for (const letter of this.#takeDead(row, ids))
+      row.parked.push({ ...letter, state: 'revived', replay: row.replays, id: this.#nextId++ });
+    row.counters.read += ids.length;
+    return row.replays;
+  }
+
+  drop(name: RouteName, ids: readonly number[]): void {
+    this.#takeDead(this.#need(name), ids);
+  }
+
+  #takeDead(row: RouteRow, ids: readonly number[]): readonly Row[] {
+    const { taken = [], left = [] } = Object.groupBy(row.parked, ({ id }) => (ids.includes(id) ? 'taken' : 'left'));
+    row.parked = left;
+    return taken;
+  }
+
+  #withRecords(rows: readonly Row[], limit = Number.POSITIVE_INFINITY) {
+    return rows.slice(0, limit).map((row) => ({ ...row, record: this.#recordAt(row) }));
   }
 
   deadLetters(name: RouteName) {
-    const rows = this.#need(name).parked.filter(({ state }) => state === 'dead');
-    return rows.map((row) => ({ ...row, record: this.#recordAt(row) }));
+    return this.#withRecords(this.#need(name).parked.filter(({ state }) => state === 'dead'));
   }
 
   state(name: RouteName): RouteState {

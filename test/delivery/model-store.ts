@@ -29,11 +29,21 @@ export interface Store extends AsyncDisposable {
   state(route: RouteName): Promise<RouteState>;
   /** Dead letters, by id and the number of their replay, and why each is one. */
   dead(route: RouteName): Promise<ReadonlyMap<string, string>>;
+  /** Has each of so many dead letters sent again, the oldest first; undefined when there is none. */
+  revive(route: RouteName, each: number): Promise<Revival | undefined>;
+  /** Lets go of each of so many; returns their names. */
+  drop(route: RouteName, each: number): Promise<readonly string[]>;
+}
+
+export interface Revival {
+  readonly number: number;
+  readonly letters: readonly { readonly id: string; readonly name: string }[];
 }
 
 export class ModelStore implements Store {
   readonly #model = new ModelJournal();
   readonly #listeners = new Set<() => void>();
+  readonly #onRevived = new Map<RouteName, () => void>();
 
   readonly journal: StoreJournal = {
     streams: async () =>
@@ -52,15 +62,11 @@ export class ModelStore implements Store {
     openRoute: async (route, { startFrom }) => this.#model.openRoute(route, startFrom),
     closeRoute: async (route) => this.#model.closeRoute(route),
     settle: async (settlement) => this.#model.settle(settlement),
-    parked: async (route, { destination, key, after, firstOfEachKeyBehind }, limit) => {
-      if (destination !== undefined && firstOfEachKeyBehind !== undefined)
-        return this.#model.firstOfEachKey(route, destination, firstOfEachKeyBehind, limit);
-      const of = {
-        ...(destination !== undefined && { destination }),
-        ...(key !== undefined && { key }),
-        ...(after !== undefined && { after }),
-      };
-      return this.#model.parked(route, of, limit);
+    parked: async (...asked) => this.#model.parked(...asked),
+    revived: async (...asked) => this.#model.revived(...asked),
+    onRevived: (route, listener) => {
+      this.#onRevived.set(route, listener);
+      return () => this.#onRevived.delete(route);
     },
     parkedLanes: async (route) => this.#model.parkedLanes(route),
     replay: async (route, from) => this.#model.replay(route, from),
@@ -91,6 +97,28 @@ export class ModelStore implements Store {
   async dead(route: RouteName): Promise<ReadonlyMap<string, string>> {
     const rows = this.#model.deadLetters(route);
     return new Map(rows.map(({ record, replay, reason }) => [letterName(record.attributes.id, replay), reason]));
+  }
+
+  async revive(route: RouteName, each: number): Promise<Revival | undefined> {
+    const rows = this.#model.deadLetters(route).filter((_, at) => at % each === 0);
+    if (rows.length === 0) return undefined;
+    const ids = rows.map(({ id }) => id);
+    const number = this.#model.revive(route, ids);
+    this.#onRevived.get(route)?.();
+    const letters = rows.map(({ record: { attributes }, replay }) => ({
+      id: attributes.id,
+      name: letterName(attributes.id, replay),
+    }));
+    return { number, letters };
+  }
+
+  async drop(route: RouteName, each: number): Promise<readonly string[]> {
+    const rows = this.#model.deadLetters(route).filter((_, at) => at % each === 0);
+    this.#model.drop(
+      route,
+      rows.map(({ id }) => id),
+    );
+    return rows.map(({ record, replay }) => letterName(record.attributes.id, replay));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
@@ -140,6 +168,26 @@ export class FileStore implements Store {
   async dead(route: RouteName): Promise<ReadonlyMap<string, string>> {
     const rows = await deadLettersOf(this.#real, route);
     return new Map(rows.map(({ eventId, replay, reason }) => [letterName(eventId, replay), reason]));
+  }
+
+  async revive(route: RouteName, each: number): Promise<Revival | undefined> {
+    const rows = await this.#dead(route, each);
+    const letters = rows.map(({ eventId, replay }) => ({ id: eventId, name: letterName(eventId, replay) }));
+    const ids = rows.map(({ id }) => String(id));
+    const done = await Array.fromAsync(this.#real.deadLetters.revive({ route, ids }, () => false));
+    const [number] = done.flatMap((step) => ('number' in step ? step.number : []));
+    return number === undefined ? undefined : { number, letters };
+  }
+
+  async drop(route: RouteName, each: number): Promise<readonly string[]> {
+    const rows = await this.#dead(route, each);
+    const ids = rows.map(({ id }) => String(id));
+    await Array.fromAsync(this.#real.deadLetters.drop({ route, ids }));
+    return rows.map(({ eventId, replay }) => letterName(eventId, replay));
+  }
+
+  async #dead(route: RouteName, each: number) {
+    return (await deadLettersOf(this.#real, route)).filter((_, at) => at % each === 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

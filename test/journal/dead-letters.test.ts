@@ -7,6 +7,7 @@ import {
   die,
   imbalance,
   open,
+  type Place,
   readAll,
   routeName,
   routeState,
@@ -93,4 +94,93 @@ test('dead letters are found by route, reason, time and either id, in steps, fro
   expect(one).toMatchObject({ object: 'Pod/web/pod-1', bytes: 84, diedAt: 2_000, reason: 'invalid-message' });
   expect(one && (await journal.deadLetters.recordOf(one))).toMatchObject({ key: 'Pod/web/pod-1', intact: true });
   expect(await journal.deadLetters.recordOf({ id: 5_000 })).toBeUndefined();
+});
+
+async function ready(place: Pick<Place, 'path'>) {
+  const journal = await open(place, { retainMs: 1 });
+  for (const route of [FEW, MANY]) await journal.openRoute(route, OPTIONS);
+  return journal;
+}
+
+test('a revived dead letter is read once more, waits behind all that is parked, and has the number of its replay', async () => {
+  await using place = await temporaryPlace();
+  await using journal = await ready(place);
+  await appendLive(journal, 1, 600);
+  await die(journal, MANY, 600);
+  const told = vi.fn();
+  journal.onRevived(MANY, told);
+  const done = await Array.fromAsync(journal.deadLetters.revive({ route: MANY }, () => false));
+  expect(done.map((step) => 'ids' in step && [step.number, step.ids.length])).toEqual([
+    [1, 250],
+    [1, 250],
+    [1, 100],
+  ]);
+  expect(told).toHaveBeenCalledTimes(3);
+  const state = await routeState(journal, MANY);
+  const counters = { read: 1_200, delivered: 0, dead: 600 };
+  expect(state).toMatchObject({ counters, pending: 600, deadLetters: 0, replays: 1 });
+  expect(imbalance(state)).toBe(0);
+  expect(await journal.parkedLanes(MANY)).toEqual([]);
+  const rows = await journal.revived(MANY, 0, 1_000);
+  expect(rows.map(({ record, replay }) => [record.attributes.id, replay])).toEqual(
+    Array.from({ length: 600 }, (_, i) => [`uid.${i + 1}`, 1]),
+  );
+  expect(rows.every(({ id }) => id > 600)).toBe(true);
+  expect(await Array.fromAsync(journal.deadLetters.revive({ route: MANY }, () => false))).toEqual([]);
+  expect(await routeState(journal, MANY)).toMatchObject({ replays: 1 });
+});
+
+test('a dead letter that dies again is another one, and the replay that goes on leaves it alone', async () => {
+  await using place = await temporaryPlace();
+  await using journal = await ready(place);
+  await appendLive(journal, 1, 300);
+  await die(journal, MANY, 300);
+  const revival = journal.deadLetters.revive({ route: MANY }, () => false);
+  await revival.next();
+  const [first] = await journal.revived(MANY, 0, 1);
+  if (!first) throw new Error('it was revived');
+  const { id, record: _, ...row } = first;
+  const nothing = { cursors: new Map(), receipts: [] };
+  const parked = [{ ...row, state: 'dead' as const }];
+  await journal.settle({ ...nothing, route: MANY, counters: { dead: 1 }, parked, unparked: [id] });
+  const rest = await Array.fromAsync(revival);
+  expect(rest.map((step) => 'ids' in step && step.ids.length)).toEqual([50]);
+  const [again] = await deadLettersOf(journal, MANY);
+  expect(again).toMatchObject({ eventId: 'uid.1', replay: 1 });
+  const state = await routeState(journal, MANY);
+  expect(state).toMatchObject({ counters: { read: 600, dead: 301 }, pending: 299, deadLetters: 1 });
+  expect(imbalance(state)).toBe(0);
+});
+
+test('what is dropped is counted and known as dropped, and its record goes when nobody else needs it', async () => {
+  await using place = await temporaryPlace();
+  await using journal = await ready(place);
+  await appendLive(journal, 1, 4);
+  await die(journal, MANY, 2);
+  await die(journal, FEW, 1);
+  const dropped = await Array.fromAsync(journal.deadLetters.drop({ ids: ['uid.1'], route: MANY }));
+  expect(dropped).toEqual([{ route: MANY, ids: [1] }]);
+  const state = await routeState(journal, MANY);
+  expect(state).toMatchObject({
+    counters: { read: 2, dead: 2 },
+    deadLetters: 1,
+    dropped: { byCommand: 1, byLimit: 0 },
+  });
+  const [trail] = await journal.paperTrail.of((await readAll(journal)).slice(0, 1));
+  expect(trail?.routes.map(({ route, parked, passedOver }) => [route, parked.length, passedOver?.reason])).toEqual([
+    [FEW, 1, undefined],
+    [MANY, 0, 'dropped'],
+  ]);
+});
+
+test('of a route that was removed nothing is revived, but dropped', async () => {
+  await using place = await temporaryPlace();
+  await using journal = await ready(place);
+  await appendLive(journal, 1, 3);
+  await die(journal, MANY, 3);
+  await journal.closeRoute(MANY);
+  const [refusal] = await Array.fromAsync(journal.deadLetters.revive({}, () => false));
+  expect(refusal).toMatchObject({ route: MANY, count: 3, refused: expect.stringContaining('no longer in the config') });
+  expect(await routeState(journal, MANY)).toMatchObject({ deadLetters: 3, pending: 0, replays: 0 });
+  expect((await Array.fromAsync(journal.deadLetters.drop({}))).map(({ ids }) => ids)).toEqual([[1, 2, 3]]);
 });

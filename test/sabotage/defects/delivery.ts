@@ -58,6 +58,20 @@ export const DELIVERY: readonly Defect[] = [
     row: unit('test/delivery/ledger.property.test.ts'),
   },
   {
+    name: 'a lane is closed while a revived dead letter is about to stand in it',
+    file: 'src/delivery/ledger.ts',
+    find: ' && !this.#unparked.some((entry) => parksAt(entry, lane.destination, lane.key))',
+    put: '',
+    row: unit('test/delivery/revived.test.ts'),
+  },
+  {
+    name: 'a replay is sent under the id that the broker has had',
+    file: 'src/delivery/entry.ts',
+    find: 'deduplicationId: replay > 0 ? `${id}/${replay}` : id,',
+    put: 'deduplicationId: id,',
+    row: unit('test/delivery/revived.test.ts'),
+  },
+  {
     name: 'a lost connection counts as delivered',
     file: 'src/delivery/route-worker.ts',
     find: 'const outcomes = await this.#connection.publish(messages, kill).catch(() => undefined);',

@@ -88,8 +88,22 @@ export const JOURNAL: readonly Defect[] = [
   {
     name: 'the limit takes the dead letters of another route',
     file: 'src/journal/dead-letters.ts',
-    find: 'return this.#drop(this.#oldestOf.all(dead.fullest, most));',
-    put: 'return this.#drop(this.#oldest.all(most));',
+    find: 'return this.#letGo(this.#oldestOf.all(dead.fullest, most));',
+    put: 'return this.#letGo(this.#oldest.all(most));',
+    row: unit('test/journal/dead-letters.test.ts'),
+  },
+  {
+    name: 'a revived dead letter is not counted as read',
+    file: 'src/journal/dead-letters.ts',
+    find: 'settler.count(id, { read: dead.length });',
+    put: 'settler.count(id, { read: 0 });',
+    row: unit('test/journal/dead-letters.test.ts'),
+  },
+  {
+    name: 'a dropped dead letter is taken for filtered',
+    file: 'src/journal/dead-letters.ts',
+    find: "for (const one of dead) this.#tables.parked.remove(route, one, 'dropped');",
+    put: 'for (const one of dead) this.#tables.parked.remove(route, one);',
     row: unit('test/journal/dead-letters.test.ts'),
   },
   {
@@ -136,9 +150,9 @@ export const JOURNAL: readonly Defect[] = [
   },
   {
     name: 'a record that was damaged while its message was parked is delivered',
-    file: 'src/delivery/ledger.ts',
-    find: "row.destination === '' || !record.intact ?",
-    put: "row.destination === '' ?",
+    file: 'src/delivery/entry.ts',
+    find: "destination !== '' && record.intact ?",
+    put: "destination !== '' ?",
     row: unit('test/delivery/damaged-parked.test.ts'),
   },
   {
