@@ -1,4 +1,7 @@
-export const DAMAGED = 'the file is damaged: move it away together with its -wal, and the next start makes a new one';
+/** SQLite says the same of a page that the disk could not read. */
+export const DAMAGED =
+  'the file is damaged: move it away together with its -wal, and the next start makes a new one; but where the ' +
+  "kernel's log tells of I/O errors, it is the disk that fails, and the file may be whole";
 
 /** What an error of SQLite means to the person who has to mend it. */
 const MEANINGS = new Map([
