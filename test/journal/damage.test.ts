@@ -63,6 +63,20 @@ async function expectQuiet(place: Place): Promise<void> {
   expect(said).toEqual([]);
 }
 
+test('the checksum of a row covers every column of it, but for the row number', async () => {
+  await using place = await temporaryPlace();
+  await (await open(place))[Symbol.asyncDispose]();
+  using db = new DatabaseSync(place.path, { readOnly: true });
+  const tables = db.prepare("SELECT name, sql FROM sqlite_schema WHERE sql LIKE '%(seal(%'").all();
+  expect(tables.map(({ name }) => name).sort()).toEqual(['cursors', 'parked', 'replays', 'routes', 'streams']);
+  for (const { name, sql } of tables) {
+    const sealed = /\(seal\(([^)]*)\)/.exec(String(sql))?.[1]?.split(', ') ?? [];
+    const columns = db.prepare(`PRAGMA table_info(${name})`).all();
+    const all = columns.map((column) => String(column.name)).filter((column) => column !== 'id');
+    expect(sealed.toSorted(), `of ${name}`).toEqual(all.toSorted());
+  }
+});
+
 test('a route whose cursor is damaged goes back to the oldest record that is kept, says so, and no other route does', async () => {
   await using place = await temporaryPlace();
   await stopped(place);

@@ -1,14 +1,15 @@
 /** The journal's file is damaged while the daemon is away: what is wrong is never delivered, and it says what to do. */
 import { open, rm } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
-import { etcdRevision } from '../../backends/etcd.ts';
+import { compact, etcdRevision } from '../../backends/etcd.ts';
 import type { TruthRevision } from '../../backends/truth.ts';
 import { idOf } from '../../main-job/books.ts';
 import { watching, writeConfig } from '../../main-job/daemon-process.ts';
 import { START } from '../brokers.ts';
+import { classify } from '../classes.ts';
 import type { Fault } from '../fault.ts';
 import type { Scene } from '../scene.ts';
-import { endsSaying } from './disk.ts';
+import { endsSaying, saysAfter } from './disk.ts';
 
 /** A stop leaves one file, without a WAL; what its broker has not had waits in it. */
 async function stoppedWithBacklog(scene: Scene): Promise<void> {
@@ -76,8 +77,39 @@ async function zeroRoot(scene: Scene): Promise<void> {
   await file.write(Buffer.alloc(size), 0, size, (root - 1) * size);
 }
 
+/** Writes as a disk leaves it whose bits have flipped: with a checksum that does not fit. */
+function misfit(scene: Scene, change: string): void {
+  using db = new DatabaseSync(scene.journal);
+  db.function('seal', { deterministic: true, varargs: true }, () => 0);
+  db.exec(change);
+}
+
 export const DAMAGE: readonly Fault[] = [
   bitRot(),
+  {
+    name: 'disk: bits flip in the checkpoint',
+    brokers: ['nats'],
+    scene: { ownKube: true, start: { nats: START.nats } },
+    async inject(scene) {
+      await stoppedWithBacklog(scene);
+      // As far ahead as would skip everything, if it were believed.
+      misfit(scene, "UPDATE streams SET rv = '9' || rv");
+      scene.write();
+      await scene.written(100);
+      await compact(scene.kube.address);
+      await scene.brokers[0]?.program.start();
+      await saysAfter(scene, /where stream _all stood is not known/g, () => scene.daemon.start());
+      await watching(scene.metricsPort);
+      await scene.written(300);
+    },
+    judge: (_, history) =>
+      history.routes.flatMap((route) => {
+        const lost = [...classify(history, route).of].filter(
+          ([id, of]) => of === 'unrecoverable' && history.journal.records.has(id),
+        );
+        return lost.length > 0 ? `what the journal has is delivered, but ${lost.length} of ${route.route} are not` : [];
+      }),
+  },
   {
     name: 'disk: a page of the journal is zeroed',
     brokers: ['nats'],

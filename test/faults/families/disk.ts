@@ -14,7 +14,7 @@ const ROOM = /the disk of the journal has room again/g;
 const PHASES = ['runs', 'starts', 'stops'] as const;
 
 /** Settles when the daemon has said it so often more than when `happen` began. */
-async function saysAfter(scene: Scene, words: RegExp, happen: () => Promise<unknown>): Promise<void> {
+export async function saysAfter(scene: Scene, words: RegExp, happen: () => Promise<unknown>): Promise<void> {
   const count = async () => (await scene.log()).matchAll(words).toArray().length;
   const before = await count();
   await happen();
