@@ -15,6 +15,9 @@ import { type Envelope, readMqtt, readNats } from './readers.ts';
 
 export const ROUTES = ['mqtt', 'nats'] as const;
 
+/** Twenty at a time, its default, are too few for hundreds a second on a machine where an answer takes 50 ms. */
+const MOSQUITTO = ['max_inflight_messages 1000'];
+
 export interface Stage extends AsyncDisposable {
   /** Where the simulated API server is, and takes orders for faults. */
   readonly server: string;
@@ -43,7 +46,7 @@ export async function openStage(rate: number): Promise<Stage> {
     }),
   );
   const deliveries = new Deliveries(ROUTES, Date.now());
-  const { program: mosquitto, address: mqttAt } = scope.use(await startMosquitto());
+  const { program: mosquitto, address: mqttAt } = scope.use(await startMosquitto({ settings: MOSQUITTO }));
   const { program: nats, address: natsAt } = scope.use(await startNats());
   const readers = [
     scope.use(await readMqtt(mqttAt, (envelope) => note(deliveries, 'mqtt', envelope))),
