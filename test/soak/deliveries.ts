@@ -25,7 +25,10 @@ export interface Tally {
   readonly delivered: number;
   /** The API server had it no longer when it was asked, for the Event had changed, and a gap record says so. */
   readonly unrecoverable: number;
+  /** Passed over: something newer has arrived. */
   readonly missing: readonly number[];
+  /** Newer than all that has arrived. */
+  readonly waiting: number;
   /** First arrivals that came behind a newer revision of their object. */
   readonly disorder: readonly number[];
   /** Arrived, and never emitted. */
@@ -47,7 +50,9 @@ class Route {
   /** Milliseconds from the origin to the first arrival. */
   readonly arrivedAt = new Column(Float32Array, Number.NaN);
   readonly disorder: number[] = [];
+  /** By object. */
   readonly newest = new Map<string, number>();
+  newestOfAll = 0;
   repeats = 0;
 }
 
@@ -92,6 +97,7 @@ export class Deliveries {
       return;
     }
     route.arrivedAt.set(resourceVersion, at - this.#origin);
+    route.newestOfAll = Math.max(route.newestOfAll, resourceVersion);
     if ((route.newest.get(key) ?? 0) > resourceVersion) route.disorder.push(resourceVersion);
     else route.newest.set(key, resourceVersion);
   }
@@ -108,7 +114,7 @@ export class Deliveries {
     const lost = this.#unrecoverable();
     const missing: number[] = [];
     const unknown: number[] = [];
-    let [emitted, delivered, unrecoverable] = [0, 0, 0];
+    let [emitted, delivered, unrecoverable, waiting] = [0, 0, 0, 0];
     for (let resourceVersion = Math.max(from, this.#first); resourceVersion <= upTo; resourceVersion += 1) {
       const isEmitted = !Number.isNaN(this.#emittedAt.get(resourceVersion));
       const hasArrived = !Number.isNaN(route.arrivedAt.get(resourceVersion));
@@ -116,10 +122,11 @@ export class Deliveries {
       if (isEmitted && hasArrived) delivered += 1;
       else if (hasArrived) unknown.push(resourceVersion);
       else if (isEmitted && lost.has(resourceVersion)) unrecoverable += 1;
+      else if (isEmitted && resourceVersion > route.newestOfAll) waiting += 1;
       else if (isEmitted) missing.push(resourceVersion);
     }
     const { disorder, repeats } = route;
-    return { emitted, delivered, unrecoverable, missing, disorder, unknown, repeats };
+    return { emitted, delivered, unrecoverable, missing, waiting, disorder, unknown, repeats };
   }
 
   /** In the order of time; what has not arrived on the route has no part in it. */

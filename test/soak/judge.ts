@@ -57,7 +57,7 @@ export function judge(recorded: Recorded): Verdict {
     growth,
     broken: [
       ...[...recorded.tallies].flatMap(([route, tally]) => wrongIn(route, tally)),
-      ...(recorded.settledMs === undefined ? ['everything comes to rest behind the last fault, but it did not'] : []),
+      ...(recorded.settledMs === undefined ? [restless(recorded.tallies)] : []),
       ...unbalanced(recorded.samples),
       ...growth.filter(isLeak).map(leak),
       ...lives.flatMap(moreHandles),
@@ -74,6 +74,11 @@ function wrongIn(route: string, { emitted, missing, disorder, unknown }: Tally):
     ...say(unknown, `what arrives was emitted, but ${route} got`),
     ...(emitted === 0 ? [`there is load, but ${route} had nothing to deliver`] : []),
   ];
+}
+
+function restless(tallies: Recorded['tallies']): string {
+  const behind = Array.from(tallies, ([route, { waiting }]) => `${route} ${waiting}`).join(', ');
+  return `everything comes to rest when the load is over, but there waited still: ${behind}`;
 }
 
 function say(found: readonly number[], what: string): string[] {

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { Random } from '../faults/random.ts';
+import type { Tally } from './deliveries.ts';
 import { drawn, FAULTS } from './faults.ts';
 import { judge } from './judge.ts';
 import { type Done, jsonOf, pictureOf, type Soak, summaryOf, tableOf } from './report.ts';
@@ -93,7 +94,7 @@ async function tell({ deliveries }: Stage, { samples }: Sampler, recorder: Recor
     const last = samples.at(-1);
     // All of them would hold up for a moment what is measured here.
     const from = deliveries.newest - RECENT;
-    const waiting = ROUTES.map((route) => `${route} waits for ${deliveries.tally(route, { from }).missing.length}`);
+    const waiting = ROUTES.map((route) => `${route} waits for ${outstanding(deliveries.tally(route, { from }))}`);
     recorder.say(
       `${deliveries.emitted} emitted, ${waiting.join(', ')}; ${Math.round(last?.rssMiB ?? 0)} MiB, ` +
         `${last?.handles} handles, WAL ${Math.round(last?.walMiB ?? 0)} MiB, load ${recorder.loads.at(-1)?.toFixed(1)}`,
@@ -101,11 +102,15 @@ async function tell({ deliveries }: Stage, { samples }: Sampler, recorder: Recor
   }
 }
 
+function outstanding({ missing, waiting }: Tally): number {
+  return missing.length + waiting;
+}
+
 /** Milliseconds until everything up to that resourceVersion had arrived; undefined when it takes too long. */
 async function settled({ deliveries }: Stage, upTo: number, stop: AbortSignal): Promise<number | undefined> {
   const began = Date.now();
   while (Date.now() - began < SETTLE_MS && !stop.aborted) {
-    if (ROUTES.every((route) => deliveries.tally(route, { upTo }).missing.length === 0)) return Date.now() - began;
+    if (ROUTES.every((route) => outstanding(deliveries.tally(route, { upTo })) === 0)) return Date.now() - began;
     await sleep(500);
   }
   return undefined;

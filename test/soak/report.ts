@@ -89,9 +89,10 @@ function figuresOf(soak: Soak): readonly (readonly [string, string])[] {
   ];
 }
 
-function fatesOf({ emitted, delivered, unrecoverable, missing, disorder, repeats }: Tally): string {
+function fatesOf({ emitted, delivered, unrecoverable, missing, waiting, disorder, repeats }: Tally): string {
   const gone = unrecoverable === 0 ? '' : `${count(unrecoverable)} gone and announced, `;
-  return `${count(emitted)} emitted, ${count(delivered)} delivered, ${gone}**${count(missing.length)} missing**, ${count(disorder.length)} out of order, ${count(repeats)} repeats`;
+  const behind = waiting === 0 ? '' : `${count(waiting)} still waiting, `;
+  return `${count(emitted)} emitted, ${count(delivered)} delivered, ${gone}${behind}**${count(missing.length)} missing**, ${count(disorder.length)} out of order, ${count(repeats)} repeats`;
 }
 
 /** What is emitted so long before a fault is not hit by it, and so long afterwards nothing is piled up any more. */
