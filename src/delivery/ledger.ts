@@ -155,7 +155,7 @@ export class Ledger {
 
   /** Rows that a lane wanted in that round, back into the queues; without any, it is closed if it is drained. */
   load(lane: Lane, rows: readonly ParkedMessage[], round: number): void {
-    if (lane.round !== round) return;
+    if (lane.round !== round || !this.lanes.has(lane)) return;
     const { route, bell, clock } = this.#options;
     const drained = rows.length === 0 && lane.loaded.size === 0 && !this.#window.willPark(lane.destination, lane.key);
     if (drained && !this.#unparked.some((entry) => parksAt(entry, lane.destination, lane.key))) this.lanes.close(lane);

@@ -148,6 +148,11 @@ export class ParkedLanes {
     });
   }
 
+  /** Not when it was closed, or swallowed by its destination's: while the journal was asked, or for another one's rows. */
+  has(lane: Lane): boolean {
+    return this.of(lane.destination, lane.key ?? '') === lane;
+  }
+
   reopen({ destination, key, state, reason, detail, parkedAt }: StoredLane): void {
     this.#open(destination, state === 'held' ? undefined : key, { state, reason, detail, since: parkedAt });
   }

@@ -238,3 +238,14 @@ test('a lane of the start keeps the reason that holds its first message, and sin
     { state: 'held', reason: 'not-authorized', detail: 'no', since: 7 },
   ]);
 });
+
+test('rows of a lane that its destination’s has swallowed are not loaded beside it, whenever the journal was asked', () => {
+  const { ledger } = new Desk();
+  const verdict = { state: 'held', reason: 'no-such-destination', detail: '', since: 0 } as const;
+  const lane = ledger.lanes.park('x', 'k', verdict);
+  ledger.lanes.park('x', undefined, verdict);
+  const record = recordAt(1, 'k', 'x');
+  const row = { stream: STREAM, cursor: record, destination: 'x', key: 'k', parkedAt: 0, replay: 0, id: 1, record };
+  ledger.load(lane, [{ ...row, ...verdict }], lane.round);
+  expect(ledger.nextBatch(0)).toEqual([]);
+});
