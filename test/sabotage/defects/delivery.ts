@@ -72,6 +72,20 @@ export const DELIVERY: readonly Defect[] = [
     row: unit('test/delivery/revived.test.ts'),
   },
   {
+    name: 'what a hold has put back to another lane is not loaded again',
+    file: 'src/delivery/ledger.ts',
+    find: '        this.lanes.homeOf(waiting)?.restart();\n',
+    put: '',
+    row: unit('test/delivery/ledger.property.test.ts'),
+  },
+  {
+    name: 'a parked message stands in the way of its object, and nobody relieves it',
+    file: 'src/delivery/ledger.ts',
+    find: 'const inTheWay = first.parked === undefined || behind.some(({ parked }) => parked === undefined);',
+    put: 'const inTheWay = first.parked === undefined && behind.length >= 0;',
+    row: unit('test/delivery/ledger.property.test.ts'),
+  },
+  {
     name: 'a lost connection counts as delivered',
     file: 'src/delivery/route-worker.ts',
     find: 'const outcomes = await this.#connection.publish(messages, kill).catch(() => undefined);',
