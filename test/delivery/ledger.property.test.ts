@@ -57,7 +57,7 @@ function play(world: World, moves: readonly Move[]): void {
 }
 
 test('whatever a broker answers and whenever the daemon dies, each record is delivered, filtered, expired or dead, and in order', {
-  timeout: 60_000 + 20 * RUNS,
+  timeout: 60_000 + 100 * RUNS,
 }, () => {
   fc.assert(
     fc.property(letters, fc.boolean(), fc.array(move, { maxLength: 40, size: 'max' }), (sent, ordered, moves) => {
