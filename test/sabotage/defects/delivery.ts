@@ -74,8 +74,8 @@ export const DELIVERY: readonly Defect[] = [
   {
     name: 'what a hold has put back to another lane is not loaded again',
     file: 'src/delivery/ledger.ts',
-    find: '        this.lanes.homeOf(waiting)?.restart();\n',
-    put: '',
+    find: 'this.#letGo(waiting)?.restart();',
+    put: 'this.#letGo(waiting);',
     row: unit('test/delivery/ledger.property.test.ts'),
   },
   {
