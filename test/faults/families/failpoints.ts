@@ -56,7 +56,13 @@ const CIRCUMSTANCES: readonly Circumstance[] = [
     points: ['source.watch-ended'],
     async meanwhile({ scene, tap }) {
       await watching(scene.metricsPort);
-      tap.endWatches();
+      // More than once: one that happens to end within a line is broken, and not ended.
+      const died = async () => {
+        tap.endWatches();
+        await sleep(500);
+        return scene.daemon.pid === undefined;
+      };
+      await until('a watch has ended', died, REACH_MS);
     },
   },
   { points: ['source.expired', 'source.first-page-read', 'source.gap-found'], before: compacted },
