@@ -236,6 +236,8 @@ export function pubSubPlace({ endpoint }: PubSubAddress, topic: string): Place {
 }
 
 /** Makes the topic, and a subscription before anything can be published there. */
+const PULL_MS = 5_000;
+
 export async function pubSubSubscriber(at: PubSubAddress, name = `events-${randomUUID()}`): Promise<Subscriber> {
   await using scope = new AsyncDisposableStack();
   const { endpoint } = at;
@@ -268,11 +270,22 @@ export async function pubSubSubscriber(at: PubSubAddress, name = `events-${rando
     if (ackIds.length > 0) await reader.acknowledge({ subscription: subscription.name, ackIds });
     return messages.length;
   };
+  const pullAll = async () => {
+    while ((await pull()) > 0);
+  };
+  let pulled = Promise.resolve();
+  const next = () => {
+    pulled = pulled.then(pullAll, pullAll);
+    return pulled;
+  };
+  // The fake forgets what nobody has fetched for ten minutes. Whoever asks hears of what fails.
+  const timer = setInterval(() => next().catch(() => {}), PULL_MS);
+  scope.defer(() => clearInterval(timer));
   const owned = scope.move();
   return {
     ...pubSubPlace(at, name),
     async seen() {
-      while ((await pull()) > 0);
+      await next();
       return found.toSorted((a, b) => a.number - b.number).map(({ seen }) => seen);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
