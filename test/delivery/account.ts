@@ -31,6 +31,8 @@ export class Account {
   readonly #asked = new Set<string>();
   /** Names of dead letters that were revived or dropped; and the order of those of each revival. */
   readonly #gone = new Set<string>();
+  /** A record may die twice under one name: behind the end of a replay it is read again as if for the first time. */
+  #goneLetters = 0;
   readonly #revivals = new Map<number, ReadonlyMap<string, number>>();
   readonly #ends = new Map<StreamName, ReplayEnd>();
   /** What was stored before that is not a crash's fault. */
@@ -94,6 +96,7 @@ export class Account {
       const record = this.#letters.get(id);
       order.set(id, order.size);
       this.#gone.add(name);
+      this.#goneLetters += 1;
       // Of a gap record of the route's own nobody keeps an account.
       this.#asked.add(again);
       if (record === undefined) continue;
@@ -105,6 +108,7 @@ export class Account {
 
   dropped(names: readonly string[]): void {
     for (const name of names) this.#gone.add(name);
+    this.#goneLetters += names.length;
   }
 
   excuse(stream: StreamName, upTo: Cursor): void {
@@ -164,7 +168,7 @@ export class Account {
     return letterName(id, replay && compareCursors(record, replay.end) <= 0 ? replay.number : 0);
   }
 
-  judge({ counters }: RouteState, dead: ReadonlyMap<string, string>): void {
+  judge({ counters, deadLetters }: RouteState, dead: ReadonlyMap<string, string>): void {
     const arrived = new Set(this.broker.stored.map(({ name }) => name));
     const replayed = [...this.#replayed].filter(([name]) => this.#due.has(name));
     for (const [name, { attributes }] of [...this.#letters, ...replayed]) {
@@ -184,7 +188,7 @@ export class Account {
       delivered: this.#receipts.size,
       filtered: count('filtered'),
       limited: 0,
-      dead: dead.size + this.#gone.size,
+      dead: deadLetters + this.#goneLetters,
       expired: count('aged'),
     });
   }

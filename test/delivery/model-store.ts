@@ -100,7 +100,8 @@ export class ModelStore implements Store {
   }
 
   async revive(route: RouteName, each: number): Promise<Revival | undefined> {
-    const rows = this.#model.deadLetters(route).filter((_, at) => at % each === 0);
+    const chosen = this.#model.deadLetters(route).filter((_, at) => at % each === 0);
+    const rows = onceEach(chosen, ({ record }) => record.attributes.id);
     if (rows.length === 0) return undefined;
     const ids = rows.map(({ id }) => id);
     const number = this.#model.revive(route, ids);
@@ -171,7 +172,7 @@ export class FileStore implements Store {
   }
 
   async revive(route: RouteName, each: number): Promise<Revival | undefined> {
-    const rows = await this.#dead(route, each);
+    const rows = onceEach(await this.#dead(route, each), ({ eventId }) => eventId);
     const letters = rows.map(({ eventId, replay }) => ({ id: eventId, name: letterName(eventId, replay) }));
     const ids = rows.map(({ id }) => String(id));
     const done = await Array.fromAsync(this.#real.deadLetters.revive({ route, ids }, () => false));
@@ -194,4 +195,9 @@ export class FileStore implements Store {
     await this.#real[Symbol.asyncDispose]();
     await this.#place[Symbol.asyncDispose]();
   }
+}
+
+/** A record that has died twice is sent again once. */
+function onceEach<Letter>(letters: readonly Letter[], idOf: (letter: Letter) => string): readonly Letter[] {
+  return [...new Map(letters.toReversed().map((letter) => [idOf(letter), letter])).values()].reverse();
 }
