@@ -3,7 +3,7 @@ import { FAULTS } from './families/all.ts';
 import { type Chance, show } from './show.ts';
 import { World } from './world.ts';
 
-await using scope = new AsyncDisposableStack();
+const scope = new AsyncDisposableStack();
 const world = scope.use(new World());
 const gone = Promise.withResolvers<void>();
 process.once('disconnect', gone.resolve);
@@ -13,3 +13,6 @@ process.on('message', async ({ name, chance }: { name: string; chance: Chance })
   process.send?.(await show(world, fault, chance));
 });
 await gone.promise;
+// A fault that is half shown when nobody listens any more is not shown to its end.
+await scope.disposeAsync();
+process.exit();
