@@ -162,7 +162,7 @@ export class Ledger {
     for (const row of lane.take(rows)) {
       const decision = decisionOf(row, route, clock.wall());
       const entry = parkedEntryOf(row, decision, { route: route.name, revived: false });
-      lane.loaded.add(entry);
+      lane.load(entry, row.id);
       this.#begin(entry, decision);
     }
     if (rows.length > 0) bell.ring();
@@ -268,7 +268,7 @@ export class Ledger {
   /** A parked message that is not tried any more for now: the journal has it. */
   #letGo(entry: Entry): Lane | undefined {
     const home = this.lanes.homeOf(entry);
-    home?.loaded.delete(entry);
+    home?.letGo(entry);
     this.#pace.settled(entry);
     return home;
   }

@@ -37,6 +37,8 @@ export class Lane {
   probedKey: string | undefined;
   #probes = 0;
   #passed = false;
+  /** What the broker has rejected of it, by the row: to be loaded again does not make a message a new one. */
+  readonly #rejected = new Map<number, Pick<Entry, 'rejections' | 'rejectedIn'>>();
 
   constructor(destination: Destination, key: string | undefined, verdict: Hold) {
     this.destination = destination;
@@ -66,6 +68,20 @@ export class Lane {
   restart(): void {
     this.after = 0;
     this.round += 1;
+  }
+
+  /** It is in hand from now on. */
+  load(entry: Entry, row: number): void {
+    Object.assign(entry, this.#rejected.get(row));
+    this.#rejected.delete(row);
+    this.loaded.add(entry);
+  }
+
+  /** It is not tried any more for now: the journal has it. */
+  letGo(entry: Entry): void {
+    const { parked, rejections, rejectedIn } = entry;
+    this.loaded.delete(entry);
+    if (parked !== undefined && rejections > 0) this.#rejected.set(parked.id, { rejections, rejectedIn });
   }
 
   /** One of its messages was delivered: it flows, and the other probes with it. */
@@ -141,8 +157,10 @@ export class ParkedLanes {
   drop(): readonly Entry[] {
     return [...this].flatMap((lane) => {
       const dropped = [...lane.loaded];
-      for (const entry of dropped) entry.effect ??= 'dropped';
-      lane.loaded.clear();
+      for (const entry of dropped) {
+        entry.effect ??= 'dropped';
+        lane.letGo(entry);
+      }
       lane.restart();
       return dropped;
     });

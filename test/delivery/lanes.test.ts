@@ -249,3 +249,24 @@ test('rows of a lane that its destination’s has swallowed are not loaded besid
   ledger.load(lane, [{ ...row, ...verdict }], lane.round);
   expect(ledger.nextBatch(0)).toEqual([]);
 });
+
+test('what the broker rejects while others pass is a dead letter, also when its lane puts it back in between', () => {
+  const desk = new Desk();
+  const rejected: Outcome = { kind: 'reject', reason: 'invalid-message', detail: '', judge: 'broker' };
+  desk.admit(['bad', 'x']);
+  desk.send(HELD);
+  for (let round = 0; round < 3; round += 1) {
+    desk.admit(['good', 'x'], ['good', 'x']);
+    desk.commit();
+    vi.advanceTimersByTime(60_000);
+    desk.ask()();
+    const probes = desk.ledger.nextBatch(0);
+    expect(keysOf(probes)).toEqual(['bad', 'good']);
+    desk.land(probes, [rejected, DELIVERED]);
+    desk.commit();
+    desk.ask()();
+    desk.send(HELD);
+  }
+  desk.commit();
+  expect(desk.journal.parked.filter(({ state }) => state === 'dead').map(({ key }) => key)).toEqual(['bad']);
+});
