@@ -1,20 +1,10 @@
 import { type Command, Option } from 'commander';
-import { REASONS, type RejectReason } from '../adapter.ts';
+import { REASONS } from '../adapter.ts';
+import type { DeadLettersOptions } from './dead-letters.ts';
 import { EXIT, Exit, type ExitCode } from './exit-codes.ts';
-import { type JournalOption, withJournalOption } from './journal-option.ts';
+import { withJournalOption } from './journal-option.ts';
 import { pointInTime } from './point-in-time.ts';
 import { wholeNumber } from './whole-number.ts';
-
-export interface DeadLettersOptions extends JournalOption {
-  readonly route?: string;
-  readonly reason?: RejectReason;
-  readonly since?: number;
-  readonly until?: number;
-  readonly id?: readonly string[];
-  readonly limit: number;
-  readonly json?: boolean;
-  readonly all?: boolean;
-}
 
 /** `kube-fanout dead-letters …`; `done` hears of the exit code. */
 export function addDeadLetters(program: Command, done: (code: ExitCode) => void): void {

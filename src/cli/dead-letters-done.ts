@@ -1,6 +1,5 @@
 import type { DroppedItem, ReplayedItem } from '../control/replay-dead-letters.ts';
-import { filterOf } from './dead-letters.ts';
-import type { DeadLettersOptions } from './dead-letters-command.ts';
+import { type DeadLettersOptions, filterOf } from './dead-letters.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { inspect } from './inspect.ts';
 import { harmlessJson } from './plain-text.ts';

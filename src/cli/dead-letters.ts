@@ -1,8 +1,20 @@
+import type { RejectReason } from '../adapter.ts';
 import type { DeadLetterItem, ListedDeadLetter, WholeDeadLetter } from '../control/dead-letters.ts';
-import type { DeadLettersOptions } from './dead-letters-command.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { inspect } from './inspect.ts';
+import type { JournalOption } from './journal-option.ts';
 import { harmless, harmlessJson, moment, size } from './plain-text.ts';
+
+export interface DeadLettersOptions extends JournalOption {
+  readonly route?: string;
+  readonly reason?: RejectReason;
+  readonly since?: number;
+  readonly until?: number;
+  readonly id?: readonly string[];
+  readonly limit: number;
+  readonly json?: boolean;
+  readonly all?: boolean;
+}
 
 /** The newest that fit, the oldest of them first. */
 export async function list(options: DeadLettersOptions): Promise<ExitCode> {
