@@ -114,6 +114,13 @@ export const DELIVERY: readonly Defect[] = [
     row: unit('test/delivery/ledger.property.test.ts'),
   },
   {
+    name: 'what the broker has rejected is forgotten when its lane puts it back',
+    file: 'src/delivery/parked-lanes.ts',
+    find: 'if (parked !== undefined && rejections > 0) this.#rejected',
+    put: 'if (parked !== undefined && rejections > 99) this.#rejected',
+    row: unit('test/delivery/lanes.test.ts'),
+  },
+  {
     name: 'a poison message stops its route for ever',
     file: 'src/delivery/pace.ts',
     find: 'const BY_CHANCE = 1e-4;',
