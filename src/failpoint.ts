@@ -39,7 +39,6 @@ export const FAILPOINTS = [
   'route.settled',
   'route.parked',
   'route.lane-loaded',
-  'route.revived-loaded',
   'route.lost-connection',
   'route.connected',
   // An end, in its order.

@@ -61,7 +61,6 @@ export class ParkedLoader {
     if (wanted === 0) return false;
     const { round } = revived;
     const rows = await journal.revived(route.name, revived.after, wanted);
-    failpoint('route.revived-loaded');
     ledger.loadRevived(rows, round);
     bell.ring();
     return rows.length > 0;

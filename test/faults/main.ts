@@ -53,7 +53,8 @@ const PAGE = new URL('../../RELIABILITY.md', import.meta.url);
 /** Puts the table where people read it, with what was run. */
 async function write(verdicts: readonly Verdict[], seed: number): Promise<void> {
   const text = await readFile(PAGE, 'utf8');
-  const how = `\`npm run faults${options.quick ? ' -- --quick' : ''}\`, seed ${seed}, ${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores`;
+  const flags = `${options.quick ? ' --quick' : ''} --lanes ${options.lanes} --seed ${seed}`;
+  const how = `\`npm run faults --${flags}\`, ${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores`;
   const away = verdicts.filter(({ unavailable }) => unavailable !== undefined);
   const notes = away.map(({ fault, unavailable }) => `- not shown: ${fault}, ${unavailable}`);
   const body = [how, markdownOf(verdicts.flatMap(({ rows }) => rows)), ...notes].join('\n\n');

@@ -17,8 +17,10 @@ import { MESSAGES } from './messages.ts';
 import { POWER } from './power.ts';
 import { VOLUME_LESS } from './volume-less.ts';
 
+/** Those that take minutes come first: beside each other, none of them is then waited for in the end. */
 export const FAULTS: readonly Fault[] = [
   ...FAILPOINT_KILLS,
+  ...BACKLOG,
   ...DAEMON,
   ...POWER,
   ...DISK,
@@ -34,5 +36,4 @@ export const FAULTS: readonly Fault[] = [
   ...BROKER_FAULTS,
   ...MESSAGES,
   ...DAMAGE,
-  ...BACKLOG,
 ];
