@@ -39,9 +39,9 @@ export class Replays {
   }
 
   /** The number under which the record there is sent again; 0 when it is not. */
-  numberOf({ stream, ...place }: Cursor & { readonly stream: StreamName }): number {
-    const replay = this.#ends.get(stream);
-    return replay && compareCursors(place, replay.end) <= 0 ? replay.number : 0;
+  numberOf(record: Cursor & { readonly stream: StreamName }): number {
+    const replay = this.#ends.get(record.stream);
+    return replay && compareCursors(record, replay.end) <= 0 ? replay.number : 0;
   }
 
   end(why: unknown): void {

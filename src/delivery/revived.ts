@@ -33,8 +33,9 @@ export class Revived {
 
   /** How many rows to load now; whoever asks loads them. */
   wanted(): number {
+    if (!this.#mayHaveMore || this.loaded.size >= PAGE / 2) return 0;
     const bytes = [...this.loaded].reduce((sum, entry) => sum + entry.bytes, 0);
-    if (!this.#mayHaveMore || this.loaded.size >= PAGE / 2 || bytes >= BYTES) return 0;
+    if (bytes >= BYTES) return 0;
     this.#mayHaveMore = false;
     return PAGE;
   }

@@ -240,11 +240,11 @@ export class RouteWorker {
     }
   }
 
-  /** What is under way has landed, and is committed as far as it can be; the rest is read again behind the replay. */
   async #loadParked(): Promise<boolean> {
     return this.#connection.state.kind === 'up' && (await this.#parked.load());
   }
 
+  /** What is under way has landed, and is committed as far as it can be; the rest is read again behind the replay. */
   async #moveBack(from: ReplayFrom): Promise<ReplayAnswer> {
     const { route, journal, log } = this.#options;
     const answer = await journal.replay(route.name, from);

@@ -1,23 +1,14 @@
 import { pino } from 'pino';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { type Inspection, inspectionOf } from '../../src/control/inspection.ts';
 import { serveControl } from '../../src/control/server.ts';
-import type { RouteStatus } from '../../src/delivery/route-worker.ts';
 import type { Journal } from '../../src/journal/port.ts';
 import { appendLive, die, open, routeName, temporaryPlace } from '../journal/fixture.ts';
+import { IDLE } from './route-status.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
 const log = pino({ level: 'silent' });
 const A = routeName('a');
 const B = routeName('b');
-const up: RouteStatus = {
-  connection: { kind: 'up', since: 0 },
-  stopped: undefined,
-  parked: [],
-  backingOff: [],
-  unsettled: 0,
-  underWay: 0,
-};
 const DIED = Date.parse('2026-11-25T10:00:00Z');
 
 /** Of route a the first three are dead, of route b the first. */
@@ -151,7 +142,7 @@ test('a route that the running daemon does not have any more is left as it is, a
   await using journal = await open(place);
   await fill(journal);
   const running = {
-    routes: new Map([[A, { broker: 'x', status: up, replay: () => expect.unreachable('no cursor is moved') }]]),
+    routes: new Map([[A, { broker: 'x', status: IDLE, replay: () => expect.unreachable('no cursor is moved') }]]),
     streams: [],
   };
   await using _ = await serveControl({ path: place.path, inspected: { journal, running }, log });

@@ -1,25 +1,15 @@
 import { pino } from 'pino';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { inspectionOf } from '../../src/control/inspection.ts';
 import { serveControl } from '../../src/control/server.ts';
-import type { RouteStatus } from '../../src/delivery/route-worker.ts';
 import { positionOf } from '../../src/envelope/position.ts';
 import type { Journal } from '../../src/journal/port.ts';
 import { appendLive, drain, open, type Place, routeName, rv, temporaryPlace } from '../journal/fixture.ts';
+import { IDLE } from './route-status.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
 const log = pino({ level: 'silent' });
 const A = routeName('a');
 const GONE = routeName('gone');
-
-const status: RouteStatus = {
-  connection: { kind: 'up', since: 0 },
-  stopped: undefined,
-  parked: [],
-  backingOff: [],
-  unsettled: 0,
-  underWay: 0,
-};
 
 /** Ten Events that route a has delivered, and a route that no daemon runs. */
 async function fill(journal: Journal): Promise<void> {
@@ -63,7 +53,7 @@ test('a running daemon has its route do it, and refuses what it does not run', a
     asked.push(from);
     return journal.replay(route, from);
   };
-  const routes = new Map([[A, { broker: 'b', status, replay: replay.bind(undefined, A) }]]);
+  const routes = new Map([[A, { broker: 'b', status: IDLE, replay: replay.bind(undefined, A) }]]);
   await using _ = await serveControl({
     path: place.path,
     inspected: { journal, running: { routes, streams: [] } },

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { adapterTypes } from '../../adapters/registry.ts';
 import { inspectionOf } from '../../src/control/inspection.ts';
 import type { Explain } from '../../src/control/operation.ts';
@@ -24,7 +24,6 @@ import {
 } from '../journal/fixture.ts';
 import { routeConfig } from '../routing/events.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
 const log = pino({ level: 'silent' });
 const A = routeName('a');
 const SINCE = Date.parse('2026-11-25T10:00:00Z');

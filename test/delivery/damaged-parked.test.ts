@@ -12,8 +12,6 @@ import type { RouteName } from '../../src/journal/record.ts';
 import type { Route } from '../../src/routing/route.ts';
 import { appendLive, deadLettersOf, drain, imbalance, parkedAt, readAll, routeState } from '../journal/fixture.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-
 const log = pino({ level: 'silent' });
 const NAME = 'everything' as RouteName;
 const route: Route = {

@@ -1,6 +1,6 @@
 import { CloudEvent, HTTP } from 'cloudevents';
 import fc from 'fast-check';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { type Attributes, structuredJson } from '../../src/envelope/cloud-event.ts';
 import { type EnvelopeContext, envelopeOf } from '../../src/envelope/event.ts';
 import type { NewRecord } from '../../src/journal/record.ts';
@@ -9,7 +9,6 @@ import { schemaErrors } from './schema.ts';
 
 const context: EnvelopeContext = { cluster: 'prod', origin: 'live', now: new Date('2026-11-02T00:00:00Z') };
 const runs = { numRuns: 200 };
-vi.setConfig({ testTimeout: 60_000 });
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 function recordFor(object: unknown, of: EnvelopeContext = context): NewRecord {

@@ -22,8 +22,6 @@ import {
   versions,
 } from './fixture.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-
 const ROUTE = routeName('everything');
 const OTHER = routeName('other');
 const OLDEST = { startFrom: 'oldest', atQuota: 'expire' } as const;

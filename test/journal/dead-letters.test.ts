@@ -14,8 +14,6 @@ import {
   temporaryPlace,
 } from './fixture.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-
 const FEW = routeName('few');
 const MANY = routeName('many');
 const OPTIONS = { startFrom: 'oldest', atQuota: 'expire' } as const;

@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { ALL_NAMESPACES } from '../../src/envelope/position.ts';
 import {
   appendLive,
@@ -23,8 +23,6 @@ import {
   temporaryPlace,
   versions,
 } from './fixture.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const APPENDER = fileURLToPath(new URL('./appender-process.ts', import.meta.url));
 

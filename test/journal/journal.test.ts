@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { ALL_NAMESPACES, ORIGIN } from '../../src/envelope/position.ts';
 import type { Journal } from '../../src/journal/port.ts';
 import type { JournalRecord } from '../../src/journal/record.ts';
@@ -19,8 +19,6 @@ import {
   temporaryPlace,
   versions,
 } from './fixture.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const ROUTE = routeName('everything');
 const NOW = { startFrom: 'now', atQuota: 'expire' } as const;

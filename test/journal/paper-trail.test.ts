@@ -27,8 +27,6 @@ const B = routeName('b');
 const oldest = { startFrom: 'oldest', atQuota: 'expire' } as const;
 
 /** The fixture gives each seventh Event to one of seven Pods. */
-vi.setConfig({ testTimeout: 60_000 });
-
 const podThree: Wanted = { kind: 'object', kinds: ['pod'], namespaces: undefined, name: 'pod-3' };
 
 async function found(journal: Journal, what: Wanted) {

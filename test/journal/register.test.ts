@@ -18,8 +18,6 @@ import {
   versions,
 } from './fixture.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-
 const ROUTE = routeName('route');
 const EXPIRE = { startFrom: 'oldest', atQuota: 'expire' } as const;
 

@@ -22,8 +22,6 @@ import {
   versions,
 } from './fixture.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-
 const A = routeName('a');
 const EXPIRE = { startFrom: 'oldest', atQuota: 'expire' } as const;
 const BLOCK = { startFrom: 'oldest', atQuota: 'block' } as const;

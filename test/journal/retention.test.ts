@@ -19,8 +19,6 @@ import {
   versions,
 } from './fixture.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-
 const FAST = routeName('fast');
 const SLOW = routeName('slow');
 const EXPIRE = { startFrom: 'oldest', atQuota: 'expire' } as const;

@@ -25,8 +25,8 @@ export const DELIVERY: readonly Defect[] = [
   {
     name: 'after a replay everything is marked as one',
     file: 'src/delivery/replays.ts',
-    find: 'return replay && compareCursors(place, replay.end) <= 0 ? replay.number : 0;',
-    put: 'return replay && compareCursors(place, replay.end) !== undefined ? replay.number : 0;',
+    find: 'return replay && compareCursors(record, replay.end) <= 0 ? replay.number : 0;',
+    put: 'return replay && compareCursors(record, replay.end) !== undefined ? replay.number : 0;',
     row: unit('test/delivery/histories.property.test.ts'),
   },
   {
