@@ -4,6 +4,7 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Admin, ISocketFactory, KafkaConfig, Producer, SASLOptions } from 'kafkajs';
 import type { AdapterContext } from '../src/adapter.ts';
 import { unwrap } from './kafka-outcome.ts';
+import { sendCarriers } from './kafka-request.ts';
 import { networkProblem } from './network-problem.ts';
 
 /** The broker's time to gather its replicas' confirmations; an answer that takes longer than the second is lost. */
@@ -28,6 +29,7 @@ export interface KafkaClient {
 export async function kafkaClient(login: KafkaLogin, { clientId, log }: AdapterContext): Promise<KafkaClient> {
   const { Kafka, logLevel } = await import('kafkajs');
   stopIdleTimers();
+  sendCarriers();
   const sockets = new Sockets();
   const config: KafkaConfig = {
     clientId,

@@ -19,6 +19,7 @@ import {
 } from './kafka-outcome.ts';
 import { partitionOf } from './kafka-partition.ts';
 import { fitsAlone, type KafkaRecord, recordBatches, toRecord } from './kafka-record.ts';
+import { carrierOf } from './kafka-request.ts';
 import { UnderWay } from './under-way.ts';
 
 /** What a topic was when we looked. */
@@ -121,8 +122,7 @@ export class KafkaAdapter implements Adapter {
   }
 
   async #send({ topic, partition }: Place, batch: readonly KafkaRecord[]): Promise<Answer> {
-    const timestamp = String(Date.now());
-    const messages = batch.map(({ key, value, headers }) => ({ key, value, headers, partition, timestamp }));
+    const messages = [carrierOf(batch, partition)];
     try {
       this.#sentTo.add(topic);
       const answers = await this.#client.producer.send({ topic, acks: -1, timeout: ACK_TIMEOUT_MS, messages });

@@ -1,13 +1,15 @@
 import { Buffer } from 'node:buffer';
-import { attributeEntries, type Message, STRUCTURED_CONTENT_TYPE, structuredJson } from '../src/adapter.ts';
+import { type Attributes, type Message, STRUCTURED_CONTENT_TYPE, structuredJson } from '../src/adapter.ts';
 import { inBatches } from './in-order.ts';
+import { varintSize, writeVarint } from './kafka-varint.ts';
 
 /** A message as a Kafka record. */
 export interface KafkaRecord {
   readonly message: Message;
   readonly key: Buffer;
-  readonly value: Buffer;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly value: Uint8Array;
+  /** As they stand in the record: their number, and each name and value behind its length. */
+  readonly headers: Buffer;
   /** What it takes of a record batch, at most. */
   readonly bytes: number;
 }
@@ -16,41 +18,76 @@ export interface KafkaRecord {
 export function toRecord(message: Message, mode: 'binary' | 'structured'): KafkaRecord {
   const { attributes, data } = message;
   const key = Buffer.from(message.key);
-  if (mode === 'structured') {
-    const value = asBuffer(structuredJson(attributes, data));
-    return sized({ message, key, value, headers: { 'content-type': STRUCTURED_CONTENT_TYPE } });
+  const structured = mode === 'structured';
+  const value = structured ? structuredJson(attributes, data) : data;
+  const headers = structured ? STRUCTURED_HEADERS : binaryHeaders(attributes);
+  return { message, key, value, headers, bytes: recordBytes(key, value, headers) };
+}
+
+/** Where headers are written before their length is known: more than all attributes of 512 bytes, and their names. */
+const SCRATCH = Buffer.alloc(32 * 1024);
+
+function binaryHeaders(attributes: Attributes): Buffer {
+  let count = 0;
+  let at = FIRST_HEADER;
+  for (const [name, value] of Object.entries(attributes)) {
+    const header = headerNames.get(name) ?? headerName(name);
+    SCRATCH.set(header, at);
+    at = writeText(at + header.length, String(value));
+    count += 1;
   }
-  const headers = Object.fromEntries(attributeEntries(attributes).map(([name, value]) => [`ce_${name}`, value]));
-  headers['content-type'] = attributes.datacontenttype;
-  return sized({ message, key, value: asBuffer(data), headers });
+  return withCount(count, at);
 }
 
-function sized(record: Omit<KafkaRecord, 'bytes'>): KafkaRecord {
-  return { ...record, bytes: recordBytes(record) };
+/** Behind the number of headers, which is less than 64. */
+const FIRST_HEADER = 1;
+
+function withCount(count: number, end: number): Buffer {
+  writeVarint(SCRATCH, 0, count);
+  return Buffer.from(SCRATCH.subarray(0, end));
 }
 
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** By attribute: they are a few, and always the same. */
+const headerNames = new Map<string, Buffer>();
+
+function headerName(attribute: string): Buffer {
+  const name = attribute === 'datacontenttype' ? 'content-type' : `ce_${attribute}`;
+  const bytes = Buffer.from(name);
+  const length = Buffer.alloc(varintSize(bytes.length));
+  writeVarint(length, 0, bytes.length);
+  const header = Buffer.concat([length, bytes]);
+  headerNames.set(attribute, header);
+  return header;
+}
+
+/** Almost every text has a length of one byte: so it is written behind that, and only a longer one once more. */
+function writeText(at: number, text: string): number {
+  const length = SCRATCH.write(text, at + 1);
+  const size = varintSize(length);
+  if (size > 1) SCRATCH.write(text, at + size);
+  return writeVarint(SCRATCH, at, length) + length;
+}
+
+const STRUCTURED_HEADERS = structuredHeaders();
+
+function structuredHeaders(): Buffer {
+  const name = headerName('datacontenttype');
+  SCRATCH.set(name, FIRST_HEADER);
+  return withCount(1, writeText(FIRST_HEADER + name.length, STRUCTURED_CONTENT_TYPE));
 }
 
 /** What the header of a record batch takes; `max.message.bytes` is a limit on the batch, header included. */
 const BATCH_HEADER_BYTES = 61;
 
 /** The bytes of a record within a batch whose records all have one time, at most: its place in it may save two. */
-function recordBytes({ key, value, headers }: Omit<KafkaRecord, 'bytes'>): number {
-  const timeAndOffsetBytes = 1 + 3;
-  let bytes = 1 + timeAndOffsetBytes + withLength(key.length) + withLength(value.length) + 1;
-  for (const [name, text] of Object.entries(headers)) {
-    bytes += withLength(Buffer.byteLength(name)) + withLength(Buffer.byteLength(text));
-  }
-  return withLength(bytes);
+function recordBytes(key: Uint8Array, value: Uint8Array, headers: Uint8Array): number {
+  const attributesTimeAndOffset = 1 + 1 + 3;
+  const body = attributesTimeAndOffset + withLength(key.length) + withLength(value.length) + headers.length;
+  return withLength(body);
 }
 
-/** `bytes`, and the zigzag varint of their number before them. */
 function withLength(bytes: number): number {
-  let varint = 1;
-  for (let rest = bytes * 2; rest >= 128; rest /= 128) varint++;
-  return bytes + varint;
+  return varintSize(bytes) + bytes;
 }
 
 export function fitsAlone(record: KafkaRecord, maxBytes: number): boolean {

@@ -2,38 +2,50 @@ import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fitsAlone, type KafkaRecord, recordBatches, toRecord } from '../../adapters/kafka-record.ts';
+import { requestBody } from '../../adapters/kafka-request.ts';
+import { type Message, STRUCTURED_CONTENT_TYPE } from '../../src/adapter.ts';
+import { kafkaHeaders } from '../bench/raw/kafka-headers.ts';
 import { message } from '../contract/message.ts';
 
 const require = createRequire(import.meta.url);
 const { RecordBatch } = require('kafkajs/src/protocol/recordBatch/v0');
 const Record = require('kafkajs/src/protocol/recordBatch/record/v0');
+const produce = require('kafkajs/src/protocol/requests/produce/v3/request');
+
+type Mode = 'binary' | 'structured';
+
+/** A message as a user of kafkajs would hand it over. */
+function plain({ message, value, key }: KafkaRecord, mode: Mode) {
+  const headers =
+    mode === 'binary' ? Object.fromEntries(kafkaHeaders(message)) : { 'content-type': STRUCTURED_CONTENT_TYPE };
+  return { key, value: Buffer.from(value), headers };
+}
 
 /** The bytes that kafkajs makes of a batch. */
-async function encoded(batch: readonly KafkaRecord[]): Promise<number> {
-  const records = batch.map(({ key, value, headers }, offsetDelta) => Record({ key, value, headers, offsetDelta }));
+async function batchBytes(batch: readonly KafkaRecord[], mode: Mode): Promise<number> {
+  const records = batch.map((one, offsetDelta) => Record({ ...plain(one, mode), offsetDelta }));
   return (await RecordBatch({ records })).size();
 }
 
 const unit = fc.integer({ min: 0x20, max: 0xd7ff }).map((code) => String.fromCodePoint(code));
-const record = fc
+const anyMessage = fc
   .record({
     key: fc.string({ unit }),
     reason: fc.string({ unit, maxLength: 300 }),
     data: fc.string({ maxLength: 20_000, size: 'max' }),
-    mode: fc.constantFrom('binary' as const, 'structured' as const),
   })
-  .map(({ key, reason, data, mode }) =>
-    toRecord(message({ destination: 'any', key, data, attributes: { reason } }), mode),
-  );
+  .map(({ key, reason, data }) => message({ destination: 'any', key, data, attributes: { reason } }));
+const mode = fc.constantFrom('binary', 'structured');
+const recordsOf = (messages: readonly Message[], mode: Mode) => messages.map((one) => toRecord(one, mode));
 
 test('no batch is over the limit of its topic, and no record is left out or changes its place', async () => {
   const limit = 30_000;
   await fc.assert(
-    fc.asyncProperty(fc.array(record, { maxLength: 12 }), async (records) => {
-      const fitting = records.filter((one) => fitsAlone(one, limit));
+    fc.asyncProperty(fc.array(anyMessage, { maxLength: 12 }), mode, async (messages, mode) => {
+      const fitting = recordsOf(messages, mode).filter((one) => fitsAlone(one, limit));
       const batches = recordBatches(fitting, limit);
       expect(batches.flat()).toEqual(fitting);
-      for (const batch of batches) expect(await encoded(batch)).toBeLessThanOrEqual(limit);
+      for (const batch of batches) expect(await batchBytes(batch, mode)).toBeLessThanOrEqual(limit);
     }),
     { numRuns: 40 },
   );
@@ -41,11 +53,41 @@ test('no batch is over the limit of its topic, and no record is left out or chan
 
 test('a record is judged by the bytes that it takes, to within three', async () => {
   await fc.assert(
-    fc.asyncProperty(record, async (one) => {
-      const bytes = await encoded([one]);
-      expect(fitsAlone(one, bytes - 1)).toBe(false);
-      expect(fitsAlone(one, bytes + 3)).toBe(true);
+    fc.asyncProperty(anyMessage, mode, async (one, mode) => {
+      const record = toRecord(one, mode);
+      const bytes = await batchBytes([record], mode);
+      expect(fitsAlone(record, bytes - 1)).toBe(false);
+      expect(fitsAlone(record, bytes + 3)).toBe(true);
     }),
     { numRuns: 40 },
+  );
+});
+
+test('a request has, byte for byte, what kafkajs makes of the same records', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(anyMessage, { minLength: 1, maxLength: 150 }),
+      mode,
+      fc.integer({ min: 0, max: 2 ** 31 - 1 }),
+      async (messages, mode, partition) => {
+        const records = recordsOf(messages, mode);
+        const [topic, time, acks, timeout] = ['some.topic', 1_764_160_000_123, -1, 20_000];
+        const timestamp = String(time);
+        const theirs = await produce({
+          ...{ acks, timeout, producerEpoch: 0 },
+          topicData: [
+            {
+              topic,
+              partitions: [
+                { partition, firstSequence: 0, messages: records.map((one) => ({ ...plain(one, mode), timestamp })) },
+              ],
+            },
+          ],
+        }).encode();
+        const ours = requestBody({ topic, partition, time, acks, timeout, records });
+        expect(ours.equals(theirs.buffer)).toBe(true);
+      },
+    ),
+    { numRuns: 60 },
   );
 });
