@@ -19,7 +19,7 @@ import type { WindowLimit } from './window.ts';
 export type { RouteStatus } from './route-status.ts';
 
 /** What a crash can repeat, per route. */
-const WINDOW: WindowLimit = { records: 4096, bytes: 16 * 1024 * 1024 };
+const WINDOW: WindowLimit = { records: 2048, bytes: 8 * 1024 * 1024 };
 
 /** What a route needs of the journal. */
 export type RouteJournal = Pick<

@@ -36,7 +36,7 @@ export interface Settings extends JournalOptions {
   readonly idle?: boolean;
 }
 
-const RING_BYTES = 6 * 1024 * 1024;
+const RING_BYTES = 4 * 1024 * 1024;
 /** A route of the file that has not been opened by then is no longer in the config, and holds nothing back. */
 const GRACE_MS = 60_000;
 /** How long a full disk may hold up the end. */

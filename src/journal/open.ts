@@ -13,7 +13,7 @@ export interface OpenOptions extends JournalOptions {
   /** The cluster's name, for the gap events that a full journal makes. */
   readonly cluster: string;
   readonly log: Logger;
-  /** Memory for the newest records; 6 MiB unless given. */
+  /** Memory for the newest records; 4 MiB unless given. */
   readonly ringBytes?: number;
 }
 

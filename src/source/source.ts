@@ -28,7 +28,7 @@ export interface SourceOptions extends Pick<StreamParts, 'envelope' | 'gap'> {
 }
 
 /** All streams together may have read so much that the journal has not taken yet. */
-const BACKLOG_BYTES = 8 * 1024 * 1024;
+const BACKLOG_BYTES = 1024 * 1024;
 
 export class Source {
   readonly #options: SourceOptions;
