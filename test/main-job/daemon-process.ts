@@ -24,6 +24,8 @@ export interface DaemonSpec {
   readonly program?: { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> };
   /** Anything else at the top of the config. */
   readonly more?: object;
+  /** debug unless given. */
+  readonly logLevel?: string;
 }
 
 /** What a daemon finds at its next start; its path. */
@@ -51,14 +53,14 @@ export async function writeConfig(spec: DaemonSpec): Promise<string> {
 
 /** The daemon as a user runs it: its own process, its config a file. */
 export async function startDaemonProcess(spec: DaemonSpec): Promise<Program> {
-  const { directory, name = 'daemon', program = { args: [MAIN], env: {} } } = spec;
+  const { directory, name = 'daemon', program = { args: [MAIN], env: {} }, logLevel = 'debug' } = spec;
   const config = await writeConfig(spec);
   const log = join(directory, `${name}.log`);
   return Program.start({
     name: 'kube-fanout',
     command: process.execPath,
     env: program.env,
-    args: [...program.args, 'run', '-c', config, '--log-level', 'debug'],
+    args: [...program.args, 'run', '-c', config, '--log-level', logLevel],
     log,
     ready: async () => {
       const text = await readFile(log, 'utf8').catch(() => '');
