@@ -37,8 +37,8 @@ export const mqtt: AdapterType<MqttBroker, MqttRoute> = {
   destination: mqttTopic,
   capabilities: {
     orderedBatches: false,
-    batchSize: 1,
-    parallelism: 256,
+    batchSize: 64,
+    parallelism: 4,
     knowsDestinations: false,
     stores: false,
     deduplicates: false,

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { attributeEntries, type Message, STRUCTURED_CONTENT_TYPE, structuredJson } from '../src/adapter.ts';
+import { type Message, STRUCTURED_CONTENT_TYPE, structuredJson } from '../src/adapter.ts';
 import type { Refusal } from './in-order.ts';
 
 /** A message as Pub/Sub takes it. */
@@ -24,9 +24,10 @@ export function toPubSub(message: Message, mode: 'binary' | 'structured'): PubSu
     const types = contentType(STRUCTURED_CONTENT_TYPE);
     return sized({ message, data: structuredJson(attributes, data), attributes: types, orderingKey });
   }
-  const entries = attributeEntries(attributes).map(([name, value]) => [`ce-${name}`, value]);
-  const types = contentType(attributes.datacontenttype);
-  return sized({ message, data, attributes: { ...Object.fromEntries(entries), ...types }, orderingKey });
+  const { datacontenttype, ...others } = attributes;
+  const made = contentType(datacontenttype);
+  for (const [name, value] of Object.entries(others)) made[`ce-${name}`] = String(value);
+  return sized({ message, data, attributes: made, orderingKey });
 }
 
 function contentType(type: string): Record<string, string> {
@@ -68,7 +69,8 @@ export function refusalOf(message: PubSubMessage): Refusal | undefined {
     return { kind: 'reject', reason: 'too-large', detail, judge: 'adapter' };
   }
   for (const [name, value] of Object.entries(message.attributes)) {
-    if (Buffer.byteLength(value) <= MAX_VALUE_BYTES) continue;
+    // A character takes three bytes at most, or two of them four.
+    if (value.length * 3 <= MAX_VALUE_BYTES || Buffer.byteLength(value) <= MAX_VALUE_BYTES) continue;
     const detail = `The attribute ${name} is longer than the ${MAX_VALUE_BYTES} bytes that Pub/Sub takes.`;
     return { kind: 'reject', reason: 'invalid-message', detail, judge: 'adapter' };
   }

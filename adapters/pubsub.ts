@@ -69,7 +69,7 @@ export const pubsub: AdapterType<BrokerOptions, RouteOptions> = {
   capabilities: {
     orderedBatches: true,
     batchSize: 200,
-    parallelism: 4,
+    parallelism: 2,
     knowsDestinations: true,
     stores: true,
     deduplicates: false,

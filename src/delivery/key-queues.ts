@@ -96,9 +96,13 @@ export class KeyQueues {
 
   /** The keys that back off, and what waits of each, in order. */
   backingOff(): { readonly key: string; readonly first: Entry; readonly behind: readonly Entry[] }[] {
-    return [...this.#queues.values()].flatMap(({ key, timer, waiting: [first, ...behind] }) =>
-      timer === undefined || first === undefined ? [] : [{ key, first, behind }],
-    );
+    const found: ReturnType<KeyQueues['backingOff']> = [];
+    for (const { key, timer, waiting } of this.#queues.values()) {
+      if (timer === undefined) continue;
+      const [first, ...behind] = waiting;
+      if (first !== undefined) found.push({ key, first, behind });
+    }
+    return found;
   }
 
   /** Takes out of the queues, in order, what is waiting for a destination, or for one key of it. */

@@ -40,14 +40,13 @@ export function attributeEntries({ datacontenttype, ...attributes }: Attributes)
   return Object.entries(attributes).map(([name, value]) => [name, String(value)]);
 }
 
-const encoder = new TextEncoder();
-
 /** The whole event in the JSON event format; `data`, which is UTF-8 JSON already, is copied in unparsed. */
 export function structuredJson(attributes: Attributes, data: Uint8Array): Uint8Array {
-  const head = encoder.encode(`${JSON.stringify(attributes).slice(0, -1)},"data":`);
-  const whole = new Uint8Array(head.length + data.length + 1);
-  whole.set(head);
-  whole.set(data, head.length);
+  const head = `${JSON.stringify(attributes).slice(0, -1)},"data":`;
+  const headBytes = Buffer.byteLength(head);
+  const whole = Buffer.allocUnsafe(headBytes + data.length + 1);
+  whole.write(head);
+  whole.set(data, headBytes);
   whole[whole.length - 1] = 0x7d;
   return whole;
 }
