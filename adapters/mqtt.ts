@@ -37,8 +37,8 @@ export const mqtt: AdapterType<MqttBroker, MqttRoute> = {
   destination: mqttTopic,
   capabilities: {
     orderedBatches: false,
-    batchSize: 64,
-    parallelism: 4,
+    batchSize: 32,
+    parallelism: 8,
     knowsDestinations: false,
     stores: false,
     deduplicates: false,
