@@ -60,14 +60,18 @@ const START: Readonly<Record<BrokerName, () => Promise<Broker>>> = {
 
   // Its default lets 20 messages be under way at once.
   mqtt: () =>
-    described('mqtt', startMosquitto({ settings: ['max_inflight_messages 1000', 'set_tcp_nodelay true'] }), ({ url }) => ({
-      config: { mqtt: { url } },
-      raw: [{ client: 'mqtt.js', address: url, batch: 1, underWay: 256 }],
-      async place() {
-        const topic = `bench/${randomUUID()}`;
-        return { destination: topic, to: { topic } };
-      },
-    })),
+    described(
+      'mqtt',
+      startMosquitto({ settings: ['max_inflight_messages 1000', 'set_tcp_nodelay true'] }),
+      ({ url }) => ({
+        config: { mqtt: { url } },
+        raw: [{ client: 'mqtt.js', address: url, batch: 1, underWay: 256 }],
+        async place() {
+          const topic = `bench/${randomUUID()}`;
+          return { destination: topic, to: { topic } };
+        },
+      }),
+    ),
 
   nats: () =>
     described('nats', startNats(), ({ url }) => ({

@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { buildDaemon } from '../faults/world.ts';
 import type { Bench, Measured, Options } from './bench.ts';
 import { BROKERS } from './brokers.ts';
+import { check } from './check.ts';
 import { cpu } from './cpu.ts';
 import { latency } from './latency.ts';
 import { memoryUse } from './memory.ts';
@@ -36,6 +37,8 @@ ${BENCHES.map(({ name, sentence }) => `                    ${name.padEnd(12)}${s
   --broker NAME   one of ${BROKERS.join(', ')}, or several
   --json          the last line is one JSON object
   --write         puts the tables, and the picture, into BENCHMARKS.md
+  --check         fails when an Event costs more than it did, and measures nothing else
+  --accept        with --check: what it costs now is what it may cost
 `;
 
 const { values } = parseArgs({
@@ -45,6 +48,8 @@ const { values } = parseArgs({
     broker: { type: 'string', multiple: true, default: [...BROKERS] },
     json: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
+    accept: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -86,6 +91,7 @@ async function main(): Promise<number> {
     brokers: BROKERS.filter((name) => values.broker.includes(name)),
     say: (line) => process.stdout.write(`  ${line}\n`),
   };
+  if (values.check) return (await check(options, values.accept)) ? 0 : 1;
   const found = new Map<Bench, readonly Measured[]>();
   for (const bench of BENCHES.filter(({ name }) => values.only.includes(name))) {
     process.stdout.write(`\n${bench.name}: ${bench.sentence}\n`);
