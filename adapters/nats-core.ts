@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { PermissionViolationError } from '@nats-io/transport-node';
 import type { Adapter, Destination, Finding, Message, Outcome, Receipt } from '../src/adapter.ts';
-import { type NatsMode, natsEvent, natsHeaders, payloadBytes } from './nats-event.ts';
+import { type NatsMode, natsEvent, payloadBytes } from './nats-event.ts';
 import type { NatsLink } from './nats-link.ts';
 import { notAuthorized, tooLarge } from './nats-outcome.ts';
 import { natsSubject } from './nats-subject.ts';
@@ -55,10 +55,10 @@ export class CoreNatsAdapter implements Adapter {
   }
 
   #send(message: Message): Outcome | undefined {
-    const { headers, body } = natsEvent(message, this.#mode);
-    const bytes = payloadBytes({ headers, body });
+    const event = natsEvent(message, this.#mode);
+    const bytes = payloadBytes(event);
     if (bytes > this.#link.maxPayload) return tooLarge(bytes, this.#link.maxPayload);
-    this.#link.connection.publish(message.destination, body, { headers: natsHeaders(headers) });
+    this.#link.connection.publish(message.destination, event.body, { headers: event.headers });
     return undefined;
   }
 

@@ -1,12 +1,4 @@
-import {
-  JetStreamApiCodes,
-  JetStreamApiError,
-  type JetStreamClient,
-  JetStreamError,
-  type JetStreamManager,
-  jetstream,
-  jetstreamManager,
-} from '@nats-io/jetstream';
+import { JetStreamApiCodes, JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { NoRespondersError, PermissionViolationError, TimeoutError } from '@nats-io/transport-node';
 import { z } from 'zod';
 import {
@@ -17,7 +9,8 @@ import {
   type Message,
   type Outcome,
 } from '../src/adapter.ts';
-import { headerValue, type NatsMode, natsEvent, natsHeaders, payloadBytes } from './nats-event.ts';
+import { Acks } from './nats-acks.ts';
+import { headerValue, type NatsMode, natsEvent, payloadBytes } from './nats-event.ts';
 import type { NatsLink } from './nats-link.ts';
 import { held, notAuthorized, outcomeOfApiError, retry, tooLarge } from './nats-outcome.ts';
 import { natsSubject } from './nats-subject.ts';
@@ -26,11 +19,14 @@ import { networkProblem } from './network-problem.ts';
 const PUBLISH_TIMEOUT_MS = 10_000;
 const LOOKUP_TIMEOUT_MS = 5_000;
 
-/** The SDK hands over whatever JSON came. */
-const pubAck = z.object({ stream: z.string().min(1), seq: z.int().positive(), duplicate: z.boolean() });
+/** JetStream's answer to a publish: https://docs.nats.io/reference/reference-protocols/nats_api_reference#publishing */
+const pubAck = z.union([
+  z.object({ stream: z.string().min(1), seq: z.int().positive(), duplicate: z.boolean().default(false) }),
+  z.object({ error: z.object({ code: z.int(), err_code: z.int(), description: z.string() }) }),
+]);
 
 interface Sdk {
-  readonly client: JetStreamClient;
+  readonly acks: Acks;
   readonly manager: JetStreamManager;
 }
 
@@ -49,10 +45,10 @@ export class JetStreamAdapter implements Adapter {
 
   async connect(signal: AbortSignal): Promise<void> {
     const connection = await this.#link.connect(signal);
-    const client = jetstream(connection, { timeout: PUBLISH_TIMEOUT_MS });
+    const acks = new Acks(connection, PUBLISH_TIMEOUT_MS);
     // A login that may publish need not be allowed to ask about its account.
     const manager = await jetstreamManager(connection, { timeout: LOOKUP_TIMEOUT_MS, checkAPI: false });
-    this.#sdk = { client, manager };
+    this.#sdk = { acks, manager };
   }
 
   check(destinations: readonly Destination[], signal: AbortSignal): Promise<readonly Finding[]> {
@@ -71,19 +67,21 @@ export class JetStreamAdapter implements Adapter {
   }
 
   close(): Promise<void> {
+    this.#sdk?.acks.close();
     return this.#link.close();
   }
 
   async #publish(message: Message): Promise<Outcome> {
     const { destination, deduplicationId } = message;
-    const { headers, body } = natsEvent(message, this.#mode);
-    headers['Nats-Msg-Id'] = headerValue(deduplicationId);
-    const bytes = payloadBytes({ headers, body });
+    const id = { 'Nats-Msg-Id': headerValue(deduplicationId) };
+    const event = natsEvent(message, this.#mode, id);
+    const bytes = payloadBytes(event);
     if (bytes > this.#link.maxPayload) return tooLarge(bytes, this.#link.maxPayload);
     try {
-      const answer = await this.#connected.client.publish(destination, body, { headers: natsHeaders(headers) });
-      const { stream, seq, duplicate } = pubAck.parse(answer);
-      return { kind: 'delivered', receipt: { stream, seq, duplicate } };
+      const answer = await this.#connected.acks.publish(destination, event.body, event.headers);
+      const ack = pubAck.parse(answer.json());
+      if ('error' in ack) throw new JetStreamApiError(ack.error);
+      return { kind: 'delivered', receipt: ack };
     } catch (error) {
       return this.#verdict(error, destination);
     }
@@ -97,7 +95,7 @@ export class JetStreamAdapter implements Adapter {
       return retry('timeout')(`JetStream gave no answer for subject ${subject} in time.`);
     if (root instanceof NoRespondersError) return this.#unanswered(subject);
     // Whoever subscribes to the subject may answer before JetStream does, in JSON or not.
-    if (root instanceof z.ZodError || root instanceof SyntaxError || root instanceof JetStreamError) {
+    if (root instanceof z.ZodError || root instanceof SyntaxError) {
       return held('no-such-destination')(`What answers for subject ${subject} is not JetStream: no PubAck came.`);
     }
     throw new ConnectionLost(`A publish to NATS failed: ${networkProblem(root)}.`, { cause: error });

@@ -1,27 +1,29 @@
 import { jetstream } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
-import { natsEvent, natsHeaders } from '../../../adapters/nats-event.ts';
+import { connect, headers } from '@nats-io/transport-node';
+import { headerValue } from '../../../adapters/nats-event.ts';
 import { once, type RawClient } from './client.ts';
 
 /** nats.js into JetStream on one connection, which keeps the order; each publish has its own acknowledgement. */
 export async function rawNats(url: string, subject: string): Promise<RawClient> {
-  const connection = await connect({ servers: url, reconnect: false });
+  const connection = await connect({ servers: url, reconnect: false, noAsyncTraces: true });
   const client = jetstream(connection);
-  const event = once((message) => {
-    const { headers, body } = natsEvent(message, 'binary');
-    return { headers, body };
+  const made = once(({ attributes }) => {
+    const all = headers();
+    all.set('content-type', attributes.datacontenttype);
+    for (const [name, value] of Object.entries(attributes)) all.set(`ce-${name}`, headerValue(String(value)));
+    return all;
   });
   let published = 0;
   return {
     async send(batch) {
-      await Promise.all(
-        batch.map((message) => {
-          const { headers, body } = event(message);
-          // An id of its own, or the broker would drop what is published a second time.
-          const own = { ...headers, 'Nats-Msg-Id': `${process.pid}-${published++}` };
-          return client.publish(subject, body, { headers: natsHeaders(own) });
-        }),
-      );
+      // An id of its own, or the broker would drop what is published a second time.
+      const publishing = batch.map((message) => {
+        return client.publish(subject, message.data, {
+          headers: made(message),
+          msgID: `${process.pid}-${published++}`,
+        });
+      });
+      await Promise.all(publishing);
     },
     [Symbol.asyncDispose]: () => connection.close(),
   };
