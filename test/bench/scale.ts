@@ -27,8 +27,8 @@ const ROUTES: readonly (readonly [routes: number, events: number])[] = [
   [1, 40_000],
   [10, 40_000],
   [100, 20_000],
-  [1_000, 4_000],
-  [10_000, 400],
+  [1_000, 2_000],
+  [10_000, 100],
 ];
 
 export const routes: Bench = {
