@@ -5,7 +5,7 @@ import { Peer } from './peer.ts';
 import type { RawCalls, RawReport } from './raw-process.ts';
 import { ratioOf, spreadOf } from './spread.ts';
 import { openStage, type Stage } from './stage.ts';
-import { cpuMicros } from './usage.ts';
+import { cpuMicros, memory } from './usage.ts';
 
 const RAW = new URL('./raw-process.ts', import.meta.url);
 
@@ -17,6 +17,7 @@ const KAFKA_GOAL = 12_000;
 export interface Turn {
   readonly perSecond: number;
   readonly cpuMicrosPerEvent: number;
+  readonly rssMiB: number;
 }
 
 /** A daemon and the broker's own clients, on one broker; each warm. */
@@ -55,14 +56,16 @@ export class Match implements AsyncDisposable {
     await this.#stage.emit(count, perSecond);
     await this.#stage.settled();
     const seconds = (performance.now() - began) / 1_000;
-    return { perSecond: count / seconds, cpuMicrosPerEvent: ((await cpuMicros(daemon.pid)) - used) / count };
+    const cpuMicrosPerEvent = ((await cpuMicros(daemon.pid)) - used) / count;
+    return { perSecond: count / seconds, cpuMicrosPerEvent, rssMiB: (await memory(daemon.pid)).rssMiB };
   }
 
   async theirs(client: string, count: number, perSecond?: number): Promise<Turn> {
     const peer = this.#raws.get(client);
     if (peer === undefined) throw new Error(`there is no client ${client}`);
     const report: RawReport = await peer.call('publish', { count, ...(perSecond && { perSecond }) });
-    return { perSecond: count / report.seconds, cpuMicrosPerEvent: report.cpuMicros / count };
+    const { rssMiB } = await memory(peer.pid);
+    return { perSecond: count / report.seconds, cpuMicrosPerEvent: report.cpuMicros / count, rssMiB };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -88,10 +91,11 @@ async function ofBroker(name: BrokerName, { quick, say }: Options): Promise<read
     };
     const speed = line(name, 'Events/s', ({ perSecond }) => perSecond);
     const cpu = line(`${name}, CPU at full speed`, 'us an Event', ({ cpuMicrosPerEvent }) => cpuMicrosPerEvent);
+    const size = line(`${name}, memory at full speed`, 'MiB', ({ rssMiB }) => rssMiB);
     const ratio = speed.beside?.ratio.median ?? Number.NaN;
     const text = `${GOAL} of the client${name === 'kafka' ? `, and ${KAFKA_GOAL}/s` : ''}`;
     const isFast = name !== 'kafka' || speed.ours.median >= KAFKA_GOAL;
-    return [at > 0 ? speed : { ...speed, goal: { text, reached: ratio >= GOAL && isFast } }, cpu];
+    return [at > 0 ? speed : { ...speed, goal: { text, reached: ratio >= GOAL && isFast } }, cpu, size];
   });
   for (const { what, ours: own, beside } of measured) {
     say(`${what}: ${Math.round(own.median)}, ${beside?.name} ${Math.round(beside?.theirs.median ?? 0)}`);
