@@ -53,8 +53,9 @@ interface Encoded {
 
 type RequestOf = (produce: Produce) => Request;
 
-/** Those that are alike but for their number; Kafka 4 takes none before them. */
-const VERSIONS = [3, 4, 5, 6, 7];
+/** Of the request, as kafkajs knows it. From the third on they are alike but for their number; those before have no headers. */
+const VERSIONS = [0, 1, 2, 3, 4, 5, 6, 7];
+const FIRST_WITH_HEADERS = 3;
 
 /** From now on kafkajs sends what a carrier holds; what else anybody sends with it stays as it was. */
 export function sendCarriers(): void {
@@ -65,9 +66,11 @@ export function sendCarriers(): void {
     const cached = require.cache[path];
     if (cached === undefined || ours.has(original)) continue;
     const replaced: RequestOf = (produce) => {
-      const batch = carriedBy(produce);
       const request = original(produce);
-      return batch === undefined ? request : { ...request, encode: async () => encoded(requestBody(batch)) };
+      const batch = carriedBy(produce);
+      if (batch === undefined) return request;
+      if (version < FIRST_WITH_HEADERS) throw new Error('this Kafka is older than 0.11, whose records have no headers');
+      return { ...request, encode: async () => encoded(requestBody(batch)) };
     };
     ours.add(replaced);
     cached.exports = replaced;

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { fitsAlone, type KafkaRecord, recordBatches, toRecord } from '../../adapters/kafka-record.ts';
-import { requestBody } from '../../adapters/kafka-request.ts';
+import { carrierOf, requestBody, sendCarriers } from '../../adapters/kafka-request.ts';
 import { type Message, STRUCTURED_CONTENT_TYPE } from '../../src/adapter.ts';
 import { kafkaHeaders } from '../bench/raw/kafka-headers.ts';
 import { message } from '../contract/message.ts';
@@ -90,4 +90,34 @@ test('a request has, byte for byte, what kafkajs makes of the same records', asy
     ),
     { numRuns: 60 },
   );
+});
+
+describe('kafkajs, once it sends what a carrier holds', () => {
+  const requestOf = (version: number) => require(`kafkajs/src/protocol/requests/produce/v${version}/request`);
+  const to = { acks: -1, timeout: 20_000, producerEpoch: 0 };
+  const topicData = (messages: readonly object[]) => [
+    { topic: 'some.topic', partitions: [{ partition: 1, firstSequence: 0, messages }] },
+  ];
+  const records = recordsOf([message({ destination: 'any' }), message({ destination: 'any' })], 'binary');
+
+  test.each([3, 4, 5, 6, 7])('writes its records, in version %i of the request', async (version) => {
+    sendCarriers();
+    const carrier = carrierOf(records, 1);
+    const { buffer } = await requestOf(version)({ ...to, topicData: topicData([carrier]) }).encode();
+    const { time } = carrier;
+    expect(buffer).toEqual(requestBody({ ...to, topic: 'some.topic', partition: 1, time, records }));
+  });
+
+  test('refuses a Kafka that is too old for it, and never sends less than there is', () => {
+    sendCarriers();
+    expect(() => requestOf(2)({ ...to, topicData: topicData([carrierOf(records, 1)]) })).toThrow('older than 0.11');
+  });
+
+  test('leaves what anybody else sends as it was', async () => {
+    const messages = records.map((one) => ({ ...plain(one, 'binary'), timestamp: '1764160000123' }));
+    const before = await produce({ ...to, topicData: topicData(messages) }).encode();
+    sendCarriers();
+    const after = await requestOf(3)({ ...to, topicData: topicData(messages) }).encode();
+    expect(after.buffer).toEqual(before.buffer);
+  });
 });
