@@ -20,10 +20,16 @@ const PUBLISH_TIMEOUT_MS = 10_000;
 const LOOKUP_TIMEOUT_MS = 5_000;
 
 /** JetStream's answer to a publish: https://docs.nats.io/reference/reference-protocols/nats_api_reference#publishing */
-const pubAck = z.union([
-  z.object({ stream: z.string().min(1), seq: z.int().positive(), duplicate: z.boolean().default(false) }),
-  z.object({ error: z.object({ code: z.int(), err_code: z.int(), description: z.string() }) }),
-]);
+const refusal = z.object({
+  error: z.object({ err_code: z.int().default(0), description: z.string().default('without a reason') }),
+});
+const pubAck = z.object({
+  stream: z.string().min(1),
+  seq: z.int().positive(),
+  duplicate: z.boolean().default(false),
+});
+/** A refusal first: whatever else stands beside an error, nothing was stored. */
+const answer = z.union([refusal, pubAck]);
 
 interface Sdk {
   readonly acks: Acks;
@@ -78,10 +84,10 @@ export class JetStreamAdapter implements Adapter {
     const bytes = payloadBytes(event);
     if (bytes > this.#link.maxPayload) return tooLarge(bytes, this.#link.maxPayload);
     try {
-      const answer = await this.#connected.acks.publish(destination, event.body, event.headers);
-      const ack = pubAck.parse(answer.json());
-      if ('error' in ack) throw new JetStreamApiError(ack.error);
-      return { kind: 'delivered', receipt: ack };
+      const { acks } = this.#connected;
+      const said = answer.parse((await acks.publish(destination, event.body, event.headers)).json());
+      if (!('error' in said)) return { kind: 'delivered', receipt: said };
+      return outcomeOfApiError(said.error.err_code, said.error.description, destination);
     } catch (error) {
       return this.#verdict(error, destination);
     }

@@ -115,6 +115,25 @@ function cases({ address, program }: NatsBackend): void {
     },
   );
 
+  test('an answer with an error is none, whatever else it says', async () => {
+    await using adapter = await open(broker);
+    await using wire = await NatsWire.connect(address);
+    const answers = [
+      '{"error":{"code":503,"err_code":10077,"description":"full"},"stream":"S","seq":7}',
+      '{"error":{}}',
+    ];
+    const outcomes: (Outcome | undefined)[] = [];
+    for (const answer of answers) {
+      const destination = `service.${randomUUID()}`;
+      await wire.subscribe(destination, ({ reply = '' }) => wire.publish(reply, answer));
+      outcomes.push(await publish(adapter, message({ destination })));
+    }
+    expect(outcomes).toMatchObject([
+      { kind: 'held', reason: 'destination-full' },
+      { kind: 'retry', reason: 'unavailable' },
+    ]);
+  });
+
   test('a whole batch for a missing stream asks JetStream once', async () => {
     await using adapter = await open(broker);
     await using wire = await NatsWire.connect(address);

@@ -10,7 +10,7 @@ import { openStage } from './stage.ts';
 import { Match } from './throughput.ts';
 
 /** Events a second: what each can do on two processors with everything on them. */
-const RATES: Readonly<Record<BrokerName, number>> = { kafka: 10_000, mqtt: 5_000, nats: 5_000, pubsub: 1_000 };
+const RATES: Readonly<Record<BrokerName, number>> = { kafka: 5_000, mqtt: 5_000, nats: 5_000, pubsub: 1_000 };
 const SECONDS = 10;
 const GOAL = 35;
 const UNIT = 'us an Event';
