@@ -106,8 +106,11 @@ const CIRCUMSTANCES: readonly Circumstance[] = [
   {
     points: ['route.lost-connection'],
     async meanwhile({ scene, nats }) {
-      await watching(scene.metricsPort);
+      const up = /^kube_fanout_route_up\{route="nats"\} 1$/m;
+      await until('the route is connected', async () => up.test(await metricsAt(scene.metricsPort)));
       await nats.program.kill();
+      // A connection is known to be lost when something is sent.
+      await scene.written(20);
     },
     after: ({ nats }) => nats.program.start(),
   },
