@@ -59,7 +59,8 @@ async function profiled(broker: Broker, { rate, count }: Omit<Rounds, 'rounds'>)
     await stage.emit(count * 2, rate);
     await stage.settled();
   }
-  return sharesOf(directory.path);
+  // Before the directory goes.
+  return await sharesOf(directory.path);
 }
 
 export const cpu: Bench = {
