@@ -43,6 +43,12 @@ export function gapPositionOf(rv: ResourceVersion | undefined): Position {
   return `${rv === undefined ? '00' : positionOf(rv)}!` as Position;
 }
 
+/** Where the revision one below would stand, whether or not there is one; before the first of all, the origin's. */
+export function positionBefore(position: Position): Position {
+  const rv = parseResourceVersion(`${BigInt(position.slice(2).replace('!', '')) - 1n}`);
+  return rv === undefined ? ORIGIN.position : positionOf(rv);
+}
+
 /** The position in `text`, or undefined when it is none: of a revision, or of a gap record. */
 export function parsePosition(text: unknown): Position | undefined {
   if (typeof text !== 'string') return undefined;

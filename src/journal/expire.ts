@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { compareCursors, type StreamName } from '../envelope/position.ts';
+import { type Cursor, compareCursors, positionBefore, type StreamName } from '../envelope/position.ts';
 import { failpoint } from '../failpoint.ts';
 import { unpackRecords } from './packed-records.ts';
 import type { ParkedTable } from './parked.ts';
@@ -51,7 +51,10 @@ export class Expiry {
     );
   }
 
-  /** What stands before the first record that the route would not get, and whether it has had all of them before. */
+  /**
+   * What stands before the first record that the route would not get, and whether it has had all of them before.
+   * Retention passes by what parked messages refer to, so that where it stands may be far behind the first of those.
+   */
   missing({ route: name, stream: streamName, upTo }: Calls['missing']['argument']): Calls['missing']['result'] {
     const { streams, routes, replayEnds } = this.#tables;
     const route = routes.need(name);
@@ -66,7 +69,7 @@ export class Expiry {
     const row = this.#before.get(stream, first.epoch, first.position);
     const end = replayEnds.at(route, stream)?.end;
     const again = parked === undefined && end !== undefined && compareCursors(upTo, end) <= 0;
-    return { behind: row ? cursorOf(row) : trimmed, again };
+    return { behind: row ? cursorOf(row) : lower(trimmed, before(first)), again };
   }
 
   expire({
@@ -127,4 +130,12 @@ export class Expiry {
     );
     return rows.length;
   }
+}
+
+function before({ epoch, position }: Cursor): Cursor {
+  return { epoch, position: positionBefore(position) };
+}
+
+function lower(a: Cursor, b: Cursor): Cursor {
+  return compareCursors(a, b) < 0 ? a : b;
 }

@@ -10,6 +10,7 @@ import {
   open,
   parkedAt,
   readAll,
+  recordsLeft,
   routeName,
   routeState,
   state,
@@ -141,4 +142,44 @@ test('at the quota parked messages of a route that says expire go before records
   expect([slow, await routeState(journal, FAST)].map(imbalance)).toEqual([0, 0]);
   const [kept] = await journal.parked(SLOW, { destination: 'topic' }, 1);
   expect(kept?.record.intact).toBe(true);
+});
+
+test('the gap of parked messages that expire begins before the first of them, though retention has passed them by', async () => {
+  await using place = await temporaryPlace();
+  await using before = await open(place);
+  await before.openRoute(SLOW, EXPIRE);
+  await appendLive(before, 1, 600);
+  const records = await readAll(before);
+  const parked = records.filter((_, at) => at % 100 === 49).map((record) => parkedAt(record));
+  const filtered = records.length - parked.length;
+  await before.settle({
+    route: SLOW,
+    cursors: new Map([[ALL_NAMESPACES, cursorOf(records.at(-1) ?? expect.unreachable())]]),
+    counters: { read: records.length, filtered },
+    receipts: [],
+    parked,
+    unparked: [],
+  });
+  await before[Symbol.asyncDispose]();
+
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    await using journal = await open(place, { retainMs: 0 });
+    await journal.openRoute(SLOW, EXPIRE);
+    vi.advanceTimersByTime(5_000);
+    vi.useRealTimers();
+    await vi.waitFor(async () => expect(await recordsLeft(journal)).toBe(parked.length));
+    for (const upTo of [records[149], records[449]]) {
+      await journal.expire(SLOW, ALL_NAMESPACES, cursorOf(upTo ?? expect.unreachable()));
+    }
+    const gaps = await journal.parked(SLOW, { destination: '' }, 10);
+    const told = gaps.map(({ record }) => JSON.parse(Buffer.from(record.data).toString()).gap);
+    expect(told.map(({ from, to }) => [from, to])).toEqual([
+      ['49', '150'],
+      ['249', '450'],
+    ]);
+    expect((await journal.routes()).map(imbalance)).toEqual([0]);
+  } finally {
+    vi.useRealTimers();
+  }
 });

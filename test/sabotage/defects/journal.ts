@@ -114,6 +114,13 @@ export const JOURNAL: readonly Defect[] = [
     row: unit('test/journal/quota.test.ts'),
   },
   {
+    name: 'the gap of parked messages that expire begins where retention stands',
+    file: 'src/journal/expire.ts',
+    find: 'lower(trimmed, before(first))',
+    put: 'trimmed',
+    row: unit('test/journal/quota.test.ts'),
+  },
+  {
     name: 'the end of a replay is not written down',
     file: 'src/journal/replay.ts',
     find: 'replayEnds.set(route, id, { end, number, askedAt });',
