@@ -11,6 +11,7 @@ export default defineConfig({
           exclude: ['test/**/*.real.test.ts'],
           // Some start a process, and a machine may be busy.
           testTimeout: 60_000,
+          maxWorkers: 2,
         },
       },
       {

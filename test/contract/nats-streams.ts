@@ -25,14 +25,10 @@ export async function sealStream(at: NatsAddress): Promise<string> {
 }
 
 interface StreamInfo {
-  readonly state: { readonly messages: number; readonly first_seq: number };
+  readonly state: { readonly messages: number };
 }
 
-interface Stored {
-  readonly message: { readonly hdrs?: string; readonly data?: string; readonly seq: number };
-}
-
-/** Reads what the stream has stored, one sequence after the other. */
+/** Reads what the stream has stored, by a consumer that the server forgets when its reader is gone. */
 export function readStream(at: NatsAddress, subject: string): Reader {
   const stream = nameOf(subject);
   return {
@@ -40,17 +36,28 @@ export function readStream(at: NatsAddress, subject: string): Reader {
       await using wire = await NatsWire.connect(at);
       const { state } = await wire.jetStream<StreamInfo>(`STREAM.INFO.${stream}`, {});
       assert(state.messages >= count, `${state.messages} of ${count} messages`);
+      if (state.messages === 0) return [];
       const found: Received[] = [];
-      for (let seq = state.first_seq; found.length < state.messages; seq++) {
-        const { message } = await wire.jetStream<Stored>(`STREAM.MSG.GET.${stream}`, { seq });
-        const headers = parseHeaders(Buffer.from(message.hdrs ?? '', 'base64').toString());
-        const body = Buffer.from(message.data ?? '', 'base64');
-        found.push({ headers, body, place: { stream, seq: message.seq, duplicate: false } });
-      }
+      const { promise: all, resolve } = Promise.withResolvers<void>();
+      const inbox = `_INBOX.${randomUUID()}`;
+      await wire.subscribe(inbox, ({ headers, body, reply }) => {
+        const { seq, pending } = standingOf(reply);
+        found.push({ headers: parseHeaders(headers), body, place: { stream, seq, duplicate: false } });
+        if (pending === 0) resolve();
+      });
+      const config = { deliver_subject: inbox, deliver_policy: 'all', ack_policy: 'none', mem_storage: true };
+      await wire.jetStream(`CONSUMER.CREATE.${stream}`, { stream_name: stream, config });
+      await Promise.race([all, wire.lost()]);
       return found;
     },
     async [Symbol.asyncDispose]() {},
   };
+}
+
+/** `$JS.ACK.<stream>.<consumer>.<deliveries>.<seq>.<number>.<time>.<pending>`: ADR-15 of the NATS architecture. */
+function standingOf(reply = ''): { readonly seq: number; readonly pending: number } {
+  const words = reply.split('.');
+  return { seq: Number(words.at(-4)), pending: Number(words.at(-1)) };
 }
 
 /** Reads what is published from now on. */

@@ -73,6 +73,12 @@ export class NatsWire implements AsyncDisposable {
     if (!this.#socket.closed) await once(this.#socket, 'close', { signal }).catch(() => {});
   }
 
+  /** Rejects when the connection has ended. */
+  async lost(): Promise<never> {
+    if (!this.#socket.closed) await once(this.#socket, 'close');
+    throw new Error('the NATS server has closed the connection');
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#socket.closed) return;
     this.#socket.destroy();

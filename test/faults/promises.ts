@@ -9,7 +9,7 @@ import type { RouteCounters } from './scrape.ts';
 export type Promised = (history: History) => readonly string[];
 
 /** What a crash may repeat on one route. */
-export const WINDOW = 4_096;
+export const WINDOW = 2_048;
 
 export const PROMISES: Readonly<Record<string, Promised>> = {
   'At least once': (history) =>
