@@ -236,6 +236,7 @@ class Subject {
     const skipped = model.behind(model.cursor).filter((at) => compareCursors(at, upTo) <= 0).length;
     const left = model.pending.filter((at) => at === 'gap' || compareCursors(at, upTo) > 0);
     const dropped = model.pending.length - left.length;
+    const lost = model.visible.filter((at) => model.needs(at) && compareCursors(at, upTo) <= 0);
     const { expired } = await this.journal.expire(ROUTE, ALL_NAMESPACES, cursorOf(upTo));
     expect(expired).toBe(skipped + dropped);
     model.counters.expired += expired;
@@ -245,6 +246,20 @@ class Subject {
     if (expired === 0) return;
     model.counters.read += 1;
     model.pending.push('gap');
+    await this.#isAnnounced(lost);
+  }
+
+  /** By the newest gap. Revisions of two histories are not compared. */
+  async #isAnnounced(lost: Model['visible']): Promise<void> {
+    const gaps = await this.journal.parked(ROUTE, { destination: '' }, 1_000);
+    const { gap } = JSON.parse(Buffer.from(gaps.at(-1)?.record.data ?? []).toString());
+    if (lost.some(({ epoch }) => epoch > 1)) return;
+    const events = lost.filter(({ record }) => record.kind === 'event');
+    for (const { position } of events) {
+      const revision = Number(position.slice(2));
+      expect(revision, `in the gap from ${gap.from} to ${gap.to}`).toBeGreaterThan(Number(gap.from ?? 0));
+      expect(revision, `in the gap from ${gap.from} to ${gap.to}`).toBeLessThanOrEqual(Number(gap.to));
+    }
   }
 
   async #replay(): Promise<void> {
