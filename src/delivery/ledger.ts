@@ -45,6 +45,8 @@ export class Ledger {
   readonly #pace: Pace;
   /** Parked messages that have been delivered or have died, to be committed. */
   #unparked: Entry[] = [];
+  /** The first record that was not published since the last settlement, by the steady clock. */
+  #skippedAt: number | undefined;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -87,6 +89,7 @@ export class Ledger {
     const decision = route.decide(record, clock.wall());
     if (decision.kind === 'filtered' || decision.kind === 'expired') {
       this.#window.skip(record.stream, { epoch: record.epoch, position: record.position }, decision.kind);
+      this.#skippedAt ??= clock.steady();
       return;
     }
     const place = decision.kind === 'publish' ? decision : { destination: '', key: record.key };
@@ -123,12 +126,18 @@ export class Ledger {
     this.#queues.landed(batch, again);
   }
 
+  /** Since when, by the steady clock, all that could be committed is a cursor's way past what is not published. */
+  get onlySkipsSince(): number | undefined {
+    return this.#unparked.length === 0 && this.#window.onlySkips ? this.#skippedAt : undefined;
+  }
+
   /** What can be committed now. `committed` is called when it has been. */
   settlement(): { readonly settlement: Settlement; committed(): void } | undefined {
     const taken = this.#window.take();
     const unparked = this.#unparked;
     if (taken === undefined && unparked.length === 0) return undefined;
     this.#unparked = [];
+    this.#skippedAt = undefined;
     return {
       settlement: settlementOf(this.#options.route.name, taken, unparked),
       committed: () => {

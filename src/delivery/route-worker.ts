@@ -21,6 +21,12 @@ export type { RouteStatus } from './route-status.ts';
 /** What a crash can repeat, per route. */
 const WINDOW: WindowLimit = { records: 2048, bytes: 8 * 1024 * 1024 };
 
+/**
+ * How long a cursor may wait that only passes what the route does not want. A commit for each Event would cost two hundred
+ * routes more than all else; a crash repeats the look at these records, and nothing more.
+ */
+const LINGER_MS = 100;
+
 /** What a route needs of the journal. */
 export type RouteJournal = Pick<
   Journal,
@@ -74,6 +80,8 @@ export class RouteWorker {
   #began = false;
   /** What a quota lets go of is not committed yet: if it came back after a crash, it must not have been overtaken. */
   #expiring = false;
+  /** The bell is set for the end of it. */
+  #lingeringSince: number | undefined;
 
   constructor(options: RouteWorkerOptions) {
     const { window = WINDOW, create, deadlines, log } = options;
@@ -220,7 +228,7 @@ export class RouteWorker {
   async #settle(stop: AbortSignal): Promise<void> {
     while (true) {
       const changed = this.#bell.next();
-      const ready = this.#ledger.settlement();
+      const ready = this.#lingers(stop) ? undefined : this.#ledger.settlement();
       if (ready) {
         failpoint('route.settling');
         await this.#options.journal.settle(ready.settlement);
@@ -238,6 +246,16 @@ export class RouteWorker {
         await changed;
       }
     }
+  }
+
+  #lingers(stop: AbortSignal): boolean {
+    const since = this.#ledger.onlySkipsSince;
+    if (since === undefined || stop.aborted || this.#quotas.length > 0 || this.#replays.waiting) return false;
+    const left = since + LINGER_MS - this.#options.clock.steady();
+    if (left <= 0) return false;
+    if (this.#lingeringSince !== since) this.#bell.ringIn(left);
+    this.#lingeringSince = since;
+    return true;
   }
 
   async #loadParked(): Promise<boolean> {

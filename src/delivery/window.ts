@@ -97,6 +97,14 @@ export class Window {
     return taken.cursors.size === 0 ? undefined : taken;
   }
 
+  /** Nothing can be taken but the cursor's way past records that are not published. */
+  get onlySkips(): boolean {
+    return [...this.#streams.values()].every(([first, second]) => {
+      const waits = second === undefined || ('entry' in second && second.entry.effect === undefined);
+      return first === undefined || ('skipped' in first ? waits : first.entry.effect === undefined);
+    });
+  }
+
   committed({ entries }: Taken): void {
     for (const entry of entries) this.#forget(entry);
   }

@@ -5,11 +5,12 @@ import pino from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Adapter, Outcome } from '../../src/adapter.ts';
 import { systemClock } from '../../src/clock.ts';
-import { RouteWorker } from '../../src/delivery/route-worker.ts';
+import { RouteWorker, type RouteWorkerOptions } from '../../src/delivery/route-worker.ts';
 import type { Cursor, ResourceVersion, StreamName } from '../../src/envelope/position.ts';
 import { openJournal } from '../../src/journal/open.ts';
 import type { Journal } from '../../src/journal/port.ts';
 import type { RouteName } from '../../src/journal/record.ts';
+import type { Route } from '../../src/routing/route.ts';
 import { recordAt, STREAM } from './naive-journal.ts';
 
 const log = pino({ level: 'silent' });
@@ -51,7 +52,18 @@ interface Broker {
   publish?: Adapter['publish'];
 }
 
-function start(broker: Broker, options: { readonly journal?: Journal; readonly create?: () => Promise<Adapter> } = {}) {
+type Options = Partial<Pick<RouteWorkerOptions, 'journal' | 'create' | 'route'>>;
+
+const ROUTE: Route = {
+  name: 'r' as RouteName,
+  broker: 'b',
+  startFrom: 'oldest',
+  atQuota: 'expire',
+  constantDestination: 'topic',
+  decide: ({ key }) => ({ kind: 'publish', destination: 'topic', key }),
+};
+
+function start(broker: Broker, options: Options = {}) {
   const [stop, kill] = [new AbortController(), new AbortController()];
   const create = async (): Promise<Adapter> => ({
     connect: async () => {
@@ -66,14 +78,7 @@ function start(broker: Broker, options: { readonly journal?: Journal; readonly c
     close: async () => {},
   });
   const worker = new RouteWorker({
-    route: {
-      name: 'r' as RouteName,
-      broker: 'b',
-      startFrom: 'oldest',
-      atQuota: 'expire',
-      constantDestination: 'topic',
-      decide: ({ key }) => ({ kind: 'publish', destination: 'topic', key }),
-    },
+    route: ROUTE,
     capabilities: {
       orderedBatches: true,
       batchSize: 10,
@@ -237,4 +242,24 @@ test('an adapter that rejects long after its deadline harms nobody', { timeout: 
   delete broker.publish;
   for (const reject of late) reject(new Error('too late'));
   await vi.waitUntil(() => new Set(broker.arrived).size === 20, { timeout: 10_000 });
+});
+
+test('what a route does not want costs it ten commits a second at most, and none of it is left open at a stop', async () => {
+  const broker: Broker = { up: true, arrived: [] };
+  let settled = 0;
+  const settle: Journal['settle'] = (settlement) => {
+    settled += 1;
+    return journal.settle(settlement);
+  };
+  const picky = { ...ROUTE, decide: () => ({ kind: 'filtered' }) } satisfies Route;
+  const began = performance.now();
+  const { stop, ended } = start(broker, { route: picky, journal: journalBut({ settle }) });
+  for (let count = 1; count <= 60; count += 1) await append(count);
+  await vi.waitUntil(async () => (await stateOf())?.counters.filtered === 60);
+  expect(settled).toBeLessThanOrEqual(1 + (performance.now() - began) / 100);
+  await append(61);
+  stop.abort();
+  await ended;
+  const { counters, lag } = (await stateOf()) ?? expect.unreachable();
+  expect({ filtered: counters.filtered, lag }).toEqual({ filtered: counters.read, lag: 61 - counters.read });
 });
