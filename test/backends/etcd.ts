@@ -21,7 +21,7 @@ export function etcdEndpoint({ etcd }: KubeAddress): string {
   return etcd;
 }
 
-export function base64(text: string): string {
+function base64(text: string): string {
   return Buffer.from(text).toString('base64');
 }
 

@@ -1,8 +1,7 @@
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { request } from 'undici';
 import { z } from 'zod';
-import { base64, etcdEndpoint, etcdPut, etcdRevision } from './etcd.ts';
+import { etcdPut, etcdRevision } from './etcd.ts';
+import { type Change, type Told, watchEtcd } from './etcd-watch.ts';
 import type { KubeAddress } from './kube.ts';
 
 /** One revision of an Event, as etcd stored it. */
@@ -42,25 +41,10 @@ const Stored = z.object({
   series: z.object({ count: z.number() }).optional(),
 });
 
-const Change = z.object({
-  type: z.enum(['PUT', 'DELETE']).default('PUT'),
-  kv: z.object({ key: z.base64(), value: z.base64().default(''), mod_revision: z.string() }),
-});
-const Line = z.union([
-  z.object({
-    result: z.object({
-      canceled: z.boolean().default(false),
-      cancel_reason: text,
-      compact_revision: text,
-      events: z.array(Change).default([]),
-    }),
-  }),
-  z.object({ error: z.unknown() }),
-]);
-
 const PREFIX = '/registry/events/';
 /** The first key after the prefix: no Event can have it, and a watch that includes it can be asked how far it is. */
 const SENTINEL = '/registry/events0';
+const RANGE = { from: PREFIX, to: `${SENTINEL}\0` };
 
 /** From etcd's first revision, or from now on: an API server that is a few minutes old has compacted its beginning. */
 export async function watchTruth(kube: KubeAddress, from: 'beginning' | 'now' = 'beginning'): Promise<Truth> {
@@ -134,26 +118,16 @@ export class Truth implements AsyncDisposable {
   }
 
   async #follow(): Promise<void> {
-    const range = { key: base64(PREFIX), range_end: base64(`${SENTINEL}\0`), start_revision: `${this.#seen + 1n}` };
     this.#following = new AbortController();
-    const { body } = await request(`${etcdEndpoint(this.#kube)}/v3/watch`, {
-      method: 'POST',
-      body: JSON.stringify({ create_request: range }),
-      signal: AbortSignal.any([this.#end.signal, this.#following.signal]),
-      bodyTimeout: 0,
-    });
-    for await (const line of createInterface({ input: body })) this.#take(line);
+    const signal = AbortSignal.any([this.#end.signal, this.#following.signal]);
+    for await (const told of watchEtcd(this.#kube, { ...RANGE, revision: this.#seen + 1n }, signal)) this.#take(told);
   }
 
-  #take(text: string): void {
-    const line = Line.parse(JSON.parse(text));
-    if ('error' in line) throw new Error(`etcd: ${JSON.stringify(line.error)}`);
-    const { canceled, cancel_reason, compact_revision, events } = line.result;
+  #take({ canceled, cancel_reason, compact_revision, events }: Told): void {
     if (canceled) throw new HistoryLost(`etcd ended the watch: ${cancel_reason} (compacted at ${compact_revision}).`);
-    for (const { type, kv } of events) {
-      const key = Buffer.from(kv.key, 'base64').toString();
-      if (key !== SENTINEL) this.#add(type, key, kv);
-      this.#seen = BigInt(kv.mod_revision);
+    for (const change of events) {
+      if (change.kv.key !== SENTINEL) this.#add(change);
+      this.#seen = BigInt(change.kv.mod_revision);
     }
     for (const waiter of this.#waiting) {
       if (this.#seen < waiter.revision) continue;
@@ -162,12 +136,11 @@ export class Truth implements AsyncDisposable {
     }
   }
 
-  #add(type: 'PUT' | 'DELETE', key: string, kv: z.infer<typeof Change>['kv']): void {
-    const resourceVersion = kv.mod_revision;
+  #add({ type, kv: { key, value, mod_revision: resourceVersion } }: Change): void {
     const last = this.#last.get(key);
     const revision =
       type === 'PUT'
-        ? { ...decode(kv.value), resourceVersion, history: this.#history }
+        ? { ...decode(value), resourceVersion, history: this.#history }
         : last && { ...last, resourceVersion, history: this.#history, deleted: true };
     if (revision === undefined) return;
     this.#revisions.push(revision);
@@ -181,7 +154,7 @@ class HistoryLost extends Error {
 }
 
 function decode(value: string): Omit<TruthRevision, 'resourceVersion' | 'history'> {
-  const stored = Stored.parse(JSON.parse(Buffer.from(value, 'base64').toString()));
+  const stored = Stored.parse(JSON.parse(value));
   const { metadata, involvedObject, reason, count, series } = stored;
   return { ...metadata, deleted: false, involved: involvedObject, reason, count: series?.count ?? count };
 }
