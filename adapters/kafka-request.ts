@@ -25,10 +25,11 @@ export interface Carrier {
 }
 
 export function carrierOf(records: readonly KafkaRecord[], partition: number): Carrier {
-  return { value: NOTHING, partition, time: Date.now(), records };
+  return { value: UNWRITABLE, partition, time: Date.now(), records };
 }
 
-const NOTHING = Buffer.alloc(0);
+/** If kafkajs ever came to write a carrier itself, that has to fail, and not to be one empty record for a whole batch. */
+const UNWRITABLE: Buffer = Object.create(Buffer.prototype);
 
 /** What kafkajs makes a request of. */
 interface Produce {
@@ -64,7 +65,8 @@ export function sendCarriers(): void {
     const path = require.resolve(`kafkajs/src/protocol/requests/produce/v${version}/request`);
     const original: RequestOf = require(path);
     const cached = require.cache[path];
-    if (cached === undefined || ours.has(original)) continue;
+    if (cached === undefined) throw new Error('kafkajs is loaded in a way in which its requests cannot be replaced');
+    if (ours.has(original)) continue;
     const replaced: RequestOf = (produce) => {
       const request = original(produce);
       const batch = carriedBy(produce);

@@ -108,6 +108,11 @@ describe('kafkajs, once it sends what a carrier holds', () => {
     expect(buffer).toEqual(requestBody({ ...to, topic: 'some.topic', partition: 1, time, records }));
   });
 
+  test('fails where it would write a carrier itself, for that would be one empty record', async () => {
+    const request = produce({ ...to, topicData: topicData([{ ...carrierOf(records, 1), timestamp: '0' }]) });
+    await expect(request.encode()).rejects.toThrow(TypeError);
+  });
+
   test('refuses a Kafka that is too old for it, and never sends less than there is', () => {
     sendCarriers();
     expect(() => requestOf(2)({ ...to, topicData: topicData([carrierOf(records, 1)]) })).toThrow('older than 0.11');
