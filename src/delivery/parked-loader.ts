@@ -4,6 +4,7 @@ import type { Journal } from '../journal/port.ts';
 import type { Route } from '../routing/route.ts';
 import type { Bell } from './bell.ts';
 import type { Ledger } from './ledger.ts';
+import type { Lane } from './parked-lanes.ts';
 import type { WindowLimit } from './window.ts';
 
 interface ParkedLoaderOptions {
@@ -17,10 +18,12 @@ interface ParkedLoaderOptions {
 
 /**
  * Brings parked messages back into the queues, and closes the lanes that hold none any more. All lanes together hold no
- * more in memory than a window, and the revived dead letters besides half of one.
+ * more in memory than a window, and the revived dead letters besides half of one. So that a few long ones do not keep the
+ * others from their turn, it begins behind the one that was loaded last.
  */
 export class ParkedLoader {
   readonly #options: ParkedLoaderOptions;
+  #last: Lane | undefined;
 
   constructor(options: ParkedLoaderOptions) {
     this.#options = options;
@@ -33,7 +36,9 @@ export class ParkedLoader {
     const inHand = [...ledger.lanes].flatMap((lane) => [...lane.loaded]);
     let records = inHand.length;
     let bytes = inHand.reduce((sum, entry) => sum + entry.bytes, 0);
-    for (const lane of ledger.lanes) {
+    const lanes = [...ledger.lanes];
+    const next = this.#last === undefined ? 0 : lanes.indexOf(this.#last) + 1;
+    for (const lane of [...lanes.slice(next), ...lanes.slice(0, next)]) {
       if (records >= window.records || bytes >= window.bytes) break;
       const wanted = lane.wants(clock.steady());
       if (wanted === 0) continue;
@@ -47,7 +52,10 @@ export class ParkedLoader {
       }
       failpoint('route.lane-loaded');
       ledger.load(lane, rows, round);
-      if (rows.length > 0) loaded = true;
+      if (rows.length > 0) {
+        this.#last = lane;
+        loaded = true;
+      }
       records += rows.length;
       for (const { record } of rows) bytes += record.data.byteLength;
     }
