@@ -24,13 +24,28 @@ export class Backlog {
     for (const resume of waiting) resume();
   }
 
-  /** Settles when there is room, or when the signal aborts. */
-  async room(signal: AbortSignal): Promise<void> {
-    while (this.full && !signal.aborted) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#waiting.push(resolve);
-      signal.addEventListener('abort', () => resolve(), { once: true });
-      await promise;
+  /** Settles when there is room, when that has taken `withinMs`, or when the signal aborts. */
+  async room(signal: AbortSignal, withinMs?: number): Promise<void> {
+    if (!this.full || signal.aborted) return;
+    // Of this wait alone: a signal keeps what listens to it, and there are many waits in the life of one.
+    let over = false;
+    let wake = () => {};
+    const end = () => {
+      over = true;
+      wake();
+    };
+    const timer = withinMs === undefined ? undefined : setTimeout(end, withinMs);
+    signal.addEventListener('abort', end);
+    try {
+      while (this.full && !over) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        wake = resolve;
+        this.#waiting.push(resolve);
+        await promise;
+      }
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
     }
   }
 }

@@ -105,7 +105,7 @@ export class WatchReader {
   /** A watch that nobody reads makes the API server buffer without bound: better to close it and to come back. */
   async #roomInTime(signal: AbortSignal): Promise<boolean> {
     const { backlog, limits } = this.#parts;
-    await backlog.room(AbortSignal.any([signal, AbortSignal.timeout(limits.unreadMs)]));
+    await backlog.room(signal, limits.unreadMs);
     return !backlog.full;
   }
 }
