@@ -35,11 +35,19 @@ export class Acks {
   #timer: NodeJS.Timeout | undefined;
   /** False again when this login may not listen to its answers, which may be mended. */
   #listening = false;
+  #refusal: Error | undefined;
 
   constructor(connection: NatsConnection, timeoutMs: number) {
     this.#connection = connection;
     this.#timeoutMs = timeoutMs;
     void this.#heed(connection.status());
+  }
+
+  /** Settles when answers can be heard; rejects with PermissionViolationError when this login may not hear them. */
+  async listen(): Promise<void> {
+    this.#listen();
+    await this.#connection.flush();
+    if (this.#refusal) throw this.#refusal;
   }
 
   /**
@@ -70,6 +78,7 @@ export class Acks {
 
   #refused(error: Error): void {
     this.#listening = false;
+    this.#refusal = error;
     for (const token of [...this.#waiting.keys()]) this.#settle(token, ({ reject }) => reject(error));
   }
 

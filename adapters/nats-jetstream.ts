@@ -52,6 +52,8 @@ export class JetStreamAdapter implements Adapter {
   async connect(signal: AbortSignal): Promise<void> {
     const connection = await this.#link.connect(signal);
     const acks = new Acks(connection, PUBLISH_TIMEOUT_MS);
+    // Before anything is published: what nobody hears of would be stored again and again.
+    await this.#link.underWay.run(() => acks.listen(), signal).catch(unheard);
     // A login that may publish need not be allowed to ask about its account.
     const manager = await jetstreamManager(connection, { timeout: LOOKUP_TIMEOUT_MS, checkAPI: false });
     this.#sdk = { acks, manager };
@@ -146,6 +148,13 @@ export class JetStreamAdapter implements Adapter {
     if (!this.#sdk) throw new Error('used before connect');
     return this.#sdk;
   }
+}
+
+function unheard(error: unknown): never {
+  if (!(error instanceof PermissionViolationError)) throw error;
+  const why =
+    'NATS does not let this login subscribe to _INBOX.>, where JetStream answers: allow it in its permissions.';
+  throw new Error(why, { cause: error });
 }
 
 /** What happened, which nats.js wraps up to twice. */

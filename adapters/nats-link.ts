@@ -77,6 +77,7 @@ export class NatsLink {
   }
 
   async close(): Promise<void> {
+    this.underWay.end(new ConnectionLost(`The connection to NATS at ${this.#options.servers} is closed.`));
     await Promise.race([this.#connection?.close(), delay(1_000, undefined, { ref: false })]);
     this.#sockets.release();
   }

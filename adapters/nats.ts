@@ -24,6 +24,7 @@
  *   | no answer in 10 s                                         | retry, timeout            |
  *   | PONG (core)                                               | delivered                 |
  *   | permissions violation                                     | held, not-authorized      |
+ *   | permissions violation of our subscription to the answers  | no connection             |
  *   | larger than max_payload                                   | reject, too-large (by us) |
  *   | closes the connection, answers no ping for 20 to 30 s     | connection lost           |
  */

@@ -176,6 +176,14 @@ function cases({ address, program }: NatsBackend): void {
     expect(await adapter.check(['k8s.web'], never())).toEqual([{ destination: 'k8s.web', problem: undefined }]);
   });
 
+  test('a login that may not hear the answers is told so when it connects, before anything is stored', async () => {
+    const store = `jetstream { store_dir: "${join(folder, 'deaf')}" }`;
+    const user = '{ user: deaf, password: deaf, permissions: { publish: ">", subscribe: { deny: ">" } } }';
+    const accounts = `accounts { DEAF { jetstream: enabled, users: [${user}] } }`;
+    await using server = await serve(folder, store, accounts, 'no_auth_user: deaf');
+    expect(await problemOf({ servers: [server.url] })).toContain('allow it in its permissions');
+  });
+
   test('max_payload is known to the byte, headers and all', async () => {
     await using server = await serve(folder, 'max_payload: 4000');
     await using adapter = await open({ servers: [server.url] }, natsCore, { mode: 'binary' });
