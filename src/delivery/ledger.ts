@@ -45,8 +45,6 @@ export class Ledger {
   readonly #pace: Pace;
   /** Parked messages that have been delivered or have died, to be committed. */
   #unparked: Entry[] = [];
-  /** The first record that was not published since the last settlement, by the steady clock. */
-  #skippedAt: number | undefined;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -56,17 +54,8 @@ export class Ledger {
     this.#pace = new Pace(options.capabilities);
   }
 
-  get hasRoom(): boolean {
-    return this.#window.hasRoom;
-  }
-
-  /** What is to be read at once, while there is room. */
-  get page(): WindowLimit {
-    return this.#window.page;
-  }
-
-  get unsettled(): number {
-    return this.#window.records;
+  get window(): Pick<Window, 'hasRoom' | 'page' | 'records'> {
+    return this.#window;
   }
 
   get stopped(): Hold | undefined {
@@ -88,8 +77,7 @@ export class Ledger {
     const { route, clock } = this.#options;
     const decision = route.decide(record, clock.wall());
     if (decision.kind === 'filtered' || decision.kind === 'expired') {
-      this.#window.skip(record.stream, { epoch: record.epoch, position: record.position }, decision.kind);
-      this.#skippedAt ??= clock.steady();
+      this.#window.skip(record, { as: decision.kind, now: clock.steady() });
       return;
     }
     const place = decision.kind === 'publish' ? decision : { destination: '', key: record.key };
@@ -128,7 +116,7 @@ export class Ledger {
 
   /** Since when, by the steady clock, all that could be committed is a cursor's way past what is not published. */
   get onlySkipsSince(): number | undefined {
-    return this.#unparked.length === 0 && this.#window.onlySkips ? this.#skippedAt : undefined;
+    return this.#unparked.length === 0 ? this.#window.onlySkipsSince : undefined;
   }
 
   /** What can be committed now. `committed` is called when it has been. */
@@ -137,7 +125,6 @@ export class Ledger {
     const unparked = this.#unparked;
     if (taken === undefined && unparked.length === 0) return undefined;
     this.#unparked = [];
-    this.#skippedAt = undefined;
     return {
       settlement: settlementOf(this.#options.route.name, taken, unparked),
       committed: () => {

@@ -97,7 +97,7 @@ export class RouteWorker {
       stopped: this.#ledger.stopped,
       parked: [...this.#ledger.lanes].map((lane) => laneStatus(lane, this.#options.clock)),
       backingOff: this.#ledger.backingOff,
-      unsettled: this.#ledger.unsettled,
+      unsettled: this.#ledger.window.records,
       underWay: this.#underWay,
     };
   }
@@ -166,7 +166,7 @@ export class RouteWorker {
   async #fill(stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
       const changed = this.#bell.next();
-      if (!this.#ledger.hasRoom) this.#ledger.relieve();
+      if (!this.#ledger.window.hasRoom) this.#ledger.relieve();
       if (this.#replays.waiting || !(await this.#readOn(stop))) await changed;
       else this.#bell.ring();
     }
@@ -179,9 +179,9 @@ export class RouteWorker {
     const streams = await journal.streams();
     const next = streams.findIndex(({ stream }) => stream === this.#turn) + 1;
     for (const { stream } of [...streams.slice(next), ...streams.slice(0, next)]) {
-      if (stop.aborted || !this.#ledger.hasRoom) break;
+      if (stop.aborted || !this.#ledger.window.hasRoom) break;
       const after = this.#read.get(stream) ?? ORIGIN;
-      const records = await journal.read(stream, after, this.#ledger.page);
+      const records = await journal.read(stream, after, this.#ledger.window.page);
       failpoint('route.read');
       const movedOn = this.#read.get(stream) !== after && this.#read.has(stream);
       if (movedOn || records.length === 0) continue;

@@ -11,6 +11,10 @@ interface Skipped {
   expired: number;
 }
 
+interface Place extends Cursor {
+  readonly stream: StreamName;
+}
+
 type Slot = { readonly entry: Entry } | { readonly skipped: Skipped };
 
 /** A settled prefix of each stream: how far the cursors may go, and what was passed on the way. */
@@ -40,6 +44,8 @@ export class Window {
   readonly #streams = new Map<StreamName, Slot[]>();
   #records = 0;
   #bytes = 0;
+  /** The first record that was skipped since something was taken. */
+  #skippedAt: number | undefined;
 
   constructor(limit: WindowLimit) {
     this.#limit = limit;
@@ -66,9 +72,15 @@ export class Window {
     this.#bytes += entry.bytes;
   }
 
-  skip(stream: StreamName, cursor: Cursor, as: 'filtered' | 'expired'): void {
+  /** `now` is of the steady clock. */
+  skip(
+    { stream, epoch, position }: Place,
+    { as, now }: { readonly as: 'filtered' | 'expired'; readonly now: number },
+  ): void {
     const slots = this.#slots(stream);
     const last = slots.at(-1);
+    const cursor = { epoch, position };
+    this.#skippedAt ??= now;
     const skipped =
       last && 'skipped' in last ? last.skipped : { first: cursor, cursor, read: 0, filtered: 0, expired: 0 };
     skipped.cursor = cursor;
@@ -94,15 +106,18 @@ export class Window {
         }
       }
     }
-    return taken.cursors.size === 0 ? undefined : taken;
+    if (taken.cursors.size === 0) return undefined;
+    this.#skippedAt = undefined;
+    return taken;
   }
 
-  /** Nothing can be taken but the cursor's way past records that are not published. */
-  get onlySkips(): boolean {
-    return [...this.#streams.values()].every(([first, second]) => {
+  /** Since when all that could be taken is a cursor's way past what is not published; undefined when there is more, or nothing. */
+  get onlySkipsSince(): number | undefined {
+    const onlySkips = [...this.#streams.values()].every(([first, second]) => {
       const waits = second === undefined || ('entry' in second && second.entry.effect === undefined);
       return first === undefined || ('skipped' in first ? waits : first.entry.effect === undefined);
     });
+    return onlySkips ? this.#skippedAt : undefined;
   }
 
   committed({ entries }: Taken): void {

@@ -88,13 +88,13 @@ export class World {
 
   /** One round of what the worker's three loops do. */
   work(): void {
-    while (this.#ledger.hasRoom) {
+    while (this.#ledger.window.hasRoom) {
       const [record] = this.journal.after(this.#read as never, 1);
       if (record === undefined) break;
       this.#ledger.admit(record, 0);
       this.#read = record.position;
     }
-    if (!this.#ledger.hasRoom) this.#ledger.relieve();
+    if (!this.#ledger.window.hasRoom) this.#ledger.relieve();
     const batch = this.#ledger.nextBatch(this.#flying.length);
     this.widest = Math.max(this.widest, batch.length);
     if (batch.length > 0) this.#flying.push(batch);

@@ -105,6 +105,16 @@ export class Model {
   }
 }
 
+/** Those that the gap does not cover. Revisions of two histories are not compared. */
+export function unannounced(gap: { readonly from?: string; readonly to: string }, lost: Model['visible']): string[] {
+  if (lost.some(({ epoch }) => epoch > 1)) return [];
+  const revisions = lost
+    .filter(({ record }) => record.kind === 'event')
+    .map(({ position }) => Number(position.slice(2)));
+  const outside = revisions.filter((revision) => revision <= Number(gap.from ?? 0) || revision > Number(gap.to));
+  return outside.map((revision) => `${revision}, in the gap from ${gap.from} to ${gap.to}`);
+}
+
 /** What must be the same in both. */
 export function essence(record: NewRecord & Cursor) {
   const { epoch, position, kind, key, origin, attributes, data } = record;
