@@ -72,8 +72,11 @@ describe.skipIf(!kube || !kafka || !mosquitto || !nats || !pubsub)('a start when
     await says(daemon, new RegExp(`Cannot reach Pub/Sub at ${ownPubSub.address.endpoint}: nothing listens there`));
 
     for (const program of programs) await program.start();
-    // Google's fake keeps nothing over a restart, not even the topic: the daemon waits for that, too.
+    // Google's fake keeps nothing over a restart, not even the topic: the daemon waits for that, too. What it published
+    // before there is a subscription would be seen by nobody.
+    daemon.pause();
     const inPubSub = scope.use(await at.pubSubSubscriber(ownPubSub.address, topic));
+    daemon.resume();
     for (const subscriber of [inKafka, inMqtt, inNats, inPubSub]) await arrive(subscriber, written);
   });
 
