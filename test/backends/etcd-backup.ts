@@ -1,6 +1,6 @@
 /** Backups of etcd, taken and restored as an operator does it. */
 import { rm } from 'node:fs/promises';
-import { etcdEndpoint } from './etcd.ts';
+import { etcdEndpoint } from './etcd-client.ts';
 import type { KubeAddress, KubeBackend } from './kube.ts';
 import { command } from './machine.ts';
 
