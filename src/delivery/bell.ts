@@ -5,10 +5,17 @@
  */
 export class Bell {
   #next = Promise.withResolvers<void>();
+  readonly #inner: Bell | undefined;
+
+  /** `inner` is rung along; who waits for that one only is not woken by it. */
+  constructor(inner?: Bell) {
+    this.#inner = inner;
+  }
 
   ring(): void {
     this.#next.resolve();
     this.#next = Promise.withResolvers<void>();
+    this.#inner?.ring();
   }
 
   readonly #alarms = new Set<NodeJS.Timeout>();

@@ -72,18 +72,21 @@ export class Ledger {
     this.lanes[Symbol.dispose]();
   }
 
-  /** A record that the route has just read, and the number of the replay that it belongs to, or 0. */
-  admit(record: JournalRecord, replay: number): void {
+  /**
+   * A record that the route has just read, and the number of the replay that it belongs to, or 0. Tells whether that is
+   * news for who sends and settles: one more that is skipped is not.
+   */
+  admit(record: JournalRecord, replay: number): boolean {
     const { route, clock } = this.#options;
     const decision = route.decide(record, clock.wall());
     if (decision.kind === 'filtered' || decision.kind === 'expired') {
-      this.#window.skip(record, { as: decision.kind, now: clock.steady() });
-      return;
+      return this.#window.skip(record, { as: decision.kind, now: clock.steady() });
     }
     const place = decision.kind === 'publish' ? decision : { destination: '', key: record.key };
     const entry = entryOf(record, place, { route: route.name, replay });
     this.#window.add(entry);
     this.#begin(entry, decision);
+    return true;
   }
 
   /** Rows of revived dead letters that were wanted in that round. */

@@ -25,7 +25,7 @@ const WINDOW: WindowLimit = { records: 2048, bytes: 8 * 1024 * 1024 };
  * How long a cursor may wait that only passes what the route does not want. A commit for each Event would cost two hundred
  * routes more than all else; a crash repeats the look at these records, and nothing more.
  */
-const LINGER_MS = 100;
+const LINGER_MS = 500;
 
 /** What a route needs of the journal. */
 export type RouteJournal = Pick<
@@ -59,14 +59,16 @@ export interface RouteWorkerOptions {
 /**
  * One route: reads the journal behind its cursor, publishes, and commits what became of each record.
  *
- * Three loops share a ledger and wait for one bell. `fill` reads as long as the window has room. `send` takes batches
- * while the connection is up. `settle` commits the settled prefix and, because only it knows that no commit is under
- * way, loads parked messages and lets go of what a quota has expired: so this route's rows in the journal are touched in
- * one place, one thing after another.
+ * Three loops share a ledger and wait for one bell. `fill` reads as long as the window has room; it alone is woken by each
+ * advance of the journal, and rings when it has found something to do, so that a route costs next to nothing where it wants
+ * nothing. `send` takes batches while the connection is up. `settle` commits the settled prefix and, because only it knows
+ * that no commit is under way, loads parked messages and lets go of what a quota has expired: so this route's rows in the
+ * journal are touched in one place, one thing after another.
  */
 export class RouteWorker {
   readonly #options: RouteWorkerOptions;
-  readonly #bell = new Bell();
+  readonly #more = new Bell();
+  readonly #bell = new Bell(this.#more);
   readonly #ledger: Ledger;
   readonly #parked: ParkedLoader;
   readonly #connection: Connection;
@@ -149,7 +151,7 @@ export class RouteWorker {
     for (const [stream, replay] of state.replaying) this.#replays.begun(stream, replay);
     for (const [stream, cursor] of state.cursors) this.#read.set(stream, cursor);
     for (const lane of await journal.parkedLanes(route.name)) this.#ledger.lanes.reopen(lane);
-    stack.defer(journal.onAdvance(() => this.#bell.ring()));
+    stack.defer(journal.onAdvance(() => this.#more.ring()));
     const onQuota = (stream: StreamName, upTo: Cursor) => {
       this.#quotas.push({ stream, upTo });
       this.#bell.ring();
@@ -165,10 +167,9 @@ export class RouteWorker {
 
   async #fill(stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
-      const changed = this.#bell.next();
+      const changed = this.#more.next();
       if (!this.#ledger.window.hasRoom) this.#ledger.relieve();
       if (this.#replays.waiting || !(await this.#readOn(stop))) await changed;
-      else this.#bell.ring();
     }
   }
 
@@ -185,7 +186,8 @@ export class RouteWorker {
       failpoint('route.read');
       const movedOn = this.#read.get(stream) !== after && this.#read.has(stream);
       if (movedOn || records.length === 0) continue;
-      for (const record of records) this.#ledger.admit(record, this.#replays.numberOf(record));
+      const news = records.filter((record) => this.#ledger.admit(record, this.#replays.numberOf(record)));
+      if (news.length > 0) this.#bell.ring();
       const last = records.at(-1);
       if (last) this.#read.set(stream, { epoch: last.epoch, position: last.position });
       this.#turn = stream;

@@ -72,14 +72,15 @@ export class Window {
     this.#bytes += entry.bytes;
   }
 
-  /** `now` is of the steady clock. */
+  /** `now` is of the steady clock. True for the first one since something was taken. */
   skip(
     { stream, epoch, position }: Place,
     { as, now }: { readonly as: 'filtered' | 'expired'; readonly now: number },
-  ): void {
+  ): boolean {
     const slots = this.#slots(stream);
     const last = slots.at(-1);
     const cursor = { epoch, position };
+    const isFirst = this.#skippedAt === undefined;
     this.#skippedAt ??= now;
     const skipped =
       last && 'skipped' in last ? last.skipped : { first: cursor, cursor, read: 0, filtered: 0, expired: 0 };
@@ -87,6 +88,7 @@ export class Window {
     skipped.read += 1;
     skipped[as] += 1;
     if (!last || 'entry' in last) slots.push({ skipped });
+    return isFirst;
   }
 
   /** Takes every settled prefix out, or returns undefined when there is none. Its room is free when it is committed. */

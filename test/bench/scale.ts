@@ -3,6 +3,7 @@ import type { Bench, Measured, Options } from './bench.ts';
 import { BROKERS, type Broker, startBroker } from './brokers.ts';
 import { spreadOf } from './spread.ts';
 import { openStage, type Stage, type StageSpec } from './stage.ts';
+import { cpuMicros } from './usage.ts';
 
 /** A round that is not counted, and then some that are. */
 async function speeds(stage: Pick<Stage, 'emit' | 'settled'>, count: number, rounds: number): Promise<number[]> {
@@ -20,6 +21,23 @@ function speed(bench: string, what: string, rates: readonly number[], { say }: O
   const ours = spreadOf(rates);
   say(`${what}: ${ours.median.toFixed(0)}/s`);
   return { bench, what, unit: 'Events/s', ours };
+}
+
+/** As on a busy cluster: they come one at a time, and each route wakes for each. */
+const RATE = 200;
+/** More of them take all of a processor. */
+const MOST_AT_RATE = 1_000;
+
+/** The whole daemon's, which a few seconds of it tell well enough. */
+async function cost({ daemon, ...stage }: Stage, { quick, say }: Options, number: number): Promise<Measured> {
+  const count = RATE * (quick ? 5 : 20);
+  const before = await cpuMicros(daemon.pid);
+  await stage.emit(count, RATE);
+  await stage.settled();
+  const ours = spreadOf([((await cpuMicros(daemon.pid)) - before) / count]);
+  const what = `${number} routes at ${RATE}/s`;
+  say(`${what}: ${ours.median.toFixed(0)} us an Event`);
+  return { bench: 'routes', what, unit: 'us an Event', ours };
 }
 
 /** Only the first route takes anything; the others are asked for each Event, and say no. */
@@ -46,6 +64,7 @@ export const routes: Bench = {
       await using stage = await openStage({ more: others });
       const rates = await speeds(stage, options.quick ? events / 4 : events, options.quick ? 1 : 3);
       found.push(speed('routes', `${number} routes`, rates, options));
+      if (number <= MOST_AT_RATE) found.push(await cost(stage, options, number));
     }
     return found;
   },
