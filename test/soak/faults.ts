@@ -10,6 +10,16 @@ export interface SoakFault {
   readonly inject: (stage: Stage, random: Random, signal: AbortSignal) => Promise<void>;
 }
 
+export const KILLED: SoakFault = {
+  name: 'daemon: killed',
+  inject: async ({ daemon, metricsPort }, random, signal) => {
+    await daemon.kill();
+    await wait(random.between(0, 3_000), signal);
+    await daemon.start();
+    await watching(metricsPort);
+  },
+};
+
 export const FAULTS: readonly SoakFault[] = [
   ofApiServer('API server: watch cut within a line', (random) => [['cut', { byte: random.between(0, 3_000) }]]),
   ofApiServer('API server: watch closed', () => [['close-watches', {}]]),
@@ -51,15 +61,7 @@ export const FAULTS: readonly SoakFault[] = [
     },
   },
   { name: 'daemon: frozen', inject: ({ daemon }, random, signal) => freeze(daemon, random, signal) },
-  {
-    name: 'daemon: killed',
-    inject: async ({ daemon, metricsPort }, random, signal) => {
-      await daemon.kill();
-      await wait(random.between(0, 3_000), signal);
-      await daemon.start();
-      await watching(metricsPort);
-    },
-  },
+  KILLED,
 ];
 
 type Order = readonly [name: string, body: object];

@@ -42,13 +42,13 @@ export interface Verdict {
   readonly growth: readonly Growth[];
 }
 
-/** A start loads code, fills caches and finds how large its heap has to be. */
-const WARM_UP_MS = 120_000;
-const LEAST_MS = 600_000;
+const MINUTE = 60_000;
+/** A start loads code, fills caches and, with its first backlogs, finds how large its heap has to be. */
+const WARM_UP_MS = 5 * MINUTE;
+const LEAST_MS = 15 * MINUTE;
 /** MiB an hour, beyond what chance explains. */
 const GROWTH = 20;
 const MORE_HANDLES = 5;
-const MINUTE = 60_000;
 
 export function judge(recorded: Recorded): Verdict {
   const lives = [...Map.groupBy(recorded.samples, ({ life }) => life).values()];

@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { Random } from '../faults/random.ts';
 import type { Tally } from './deliveries.ts';
-import { drawn, FAULTS } from './faults.ts';
+import { drawn, FAULTS, KILLED } from './faults.ts';
 import { judge } from './judge.ts';
 import { type Done, jsonOf, pictureOf, type Soak, summaryOf, tableOf } from './report.ts';
 import { Sampler } from './sampler.ts';
@@ -70,11 +70,17 @@ class Recorder {
   }
 }
 
-/** Until the load is over, and then until the last one is mended. */
-async function harm(stage: Stage, { every, seed }: Options, recorder: Recorder, over: AbortSignal): Promise<void> {
+/**
+ * Until the load is over, and then until the last one is mended. In the second half the daemon is not killed, so that one
+ * life of it is long enough to tell whether its memory grows.
+ */
+async function harm(stage: Stage, options: Options, recorder: Recorder, over: AbortSignal): Promise<void> {
+  const { every, seed } = options;
   // Small seeds begin alike.
   const random = new Random(Math.imul(seed, 0x9e3779b1));
+  const half = recorder.began + options.for / 2;
   for (const fault of drawn(random)) {
+    if (fault === KILLED && Date.now() > half) continue;
     await sleep(every * (0.5 + random.next()), undefined, { signal: over }).catch(() => {});
     if (over.aborted) return;
     const from = Date.now();

@@ -107,7 +107,7 @@ function latencyOf({ deliveries, done }: Soak, route: string): string {
 }
 
 function growthOf(growth: readonly Growth[]): string {
-  if (growth.length === 0) return 'growth not judged, which takes a daemon 10 minutes';
+  if (growth.length === 0) return 'growth not judged, which takes a daemon 15 minutes';
   return growth
     .map(({ slope, error, minutes }) => `${slope.toFixed(1)} ± ${error.toFixed(1)} MiB an hour in ${minutes} min`)
     .join('; ');
