@@ -244,7 +244,7 @@ test('an adapter that rejects long after its deadline harms nobody', { timeout: 
   await vi.waitUntil(() => new Set(broker.arrived).size === 20, { timeout: 10_000 });
 });
 
-test('what a route does not want costs it ten commits a second at most, and none of it is left open at a stop', async () => {
+test('what a route does not want costs it two commits a second at most, and none of it is left open at a stop', async () => {
   const broker: Broker = { up: true, arrived: [] };
   let settled = 0;
   const settle: Journal['settle'] = (settlement) => {
@@ -255,8 +255,8 @@ test('what a route does not want costs it ten commits a second at most, and none
   const began = performance.now();
   const { stop, ended } = start(broker, { route: picky, journal: journalBut({ settle }) });
   for (let count = 1; count <= 60; count += 1) await append(count);
-  await vi.waitUntil(async () => (await stateOf())?.counters.filtered === 60);
-  expect(settled).toBeLessThanOrEqual(1 + (performance.now() - began) / 100);
+  await vi.waitUntil(async () => (await stateOf())?.counters.filtered === 60, { timeout: 10_000 });
+  expect(settled).toBeLessThanOrEqual(1 + (performance.now() - began) / 500);
   await append(61);
   stop.abort();
   await ended;
