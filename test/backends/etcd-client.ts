@@ -19,6 +19,9 @@ const { root } = protobuf.parse(
   message RangeRequest { bytes key = 1; int64 limit = 3; bool keys_only = 8; }
   message RangeResponse { ResponseHeader header = 1; }
 
+  message DeleteRangeRequest { bytes key = 1; bytes range_end = 2; }
+  message DeleteRangeResponse { ResponseHeader header = 1; }
+
   message CompactionRequest { int64 revision = 1; bool physical = 2; }
   message CompactionResponse { ResponseHeader header = 1; }
 
@@ -34,6 +37,7 @@ const { root } = protobuf.parse(
 const KV = {
   put: coderOf('KV/Put', 'Put'),
   range: coderOf('KV/Range', 'Range'),
+  delete: coderOf('KV/DeleteRange', 'DeleteRange'),
   compact: coderOf('KV/Compact', 'Compaction'),
 };
 const WATCH = coderOf('Watch/Watch', 'Watch');

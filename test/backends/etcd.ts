@@ -29,6 +29,12 @@ export async function etcdRevision(kube: KubeAddress): Promise<bigint> {
   return Answer.parse(answer).header.revision;
 }
 
+/** Whoever lists Events from now on finds none. On the API server that the run shares this would hurt the other tests. */
+export async function deleteEvents(kube: KubeAddress): Promise<void> {
+  using client = new EtcdClient(kube);
+  await client.call('delete', { key: Buffer.from('/registry/events/'), range_end: Buffer.from('/registry/events0') });
+}
+
 /**
  * Forgets all history before now, or before `revision`, so that older watches and lists answer 410. On the API server
  * that the run shares this would hurt the other tests: start one of your own.

@@ -36,6 +36,8 @@ interface SceneSpec {
   readonly rate?: number;
   /** Revisions that must have been written, or the fault has proven nothing; 500 unless given. */
   readonly atLeast?: number;
+  /** The API server has no Event of the faults before: for those whose daemon lists. */
+  readonly emptyKube?: boolean;
   /** An API server of its own, for faults that the next one must not find. */
   readonly ownKube?: boolean;
   /** Brokers of its own, for the same reason. */

@@ -2,6 +2,7 @@ import { mkdtempDisposable, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { deleteEvents } from '../backends/etcd.ts';
 import { type KubeBackend, startKube } from '../backends/kube.ts';
 import { KubeClient } from '../backends/kube-client.ts';
 import { freePort, type Program } from '../backends/process.ts';
@@ -74,6 +75,7 @@ export class Scene implements AsyncDisposable {
     const { scene = {}, brokers: names } = fault;
     const { path: directory } = scope.use(await mkdtempDisposable(join(tmpdir(), 'kube-fanout-fault-')));
     const kube = scene.ownKube === true ? scope.use(await startKube()) : await world.kube();
+    if (scene.emptyKube === true) await deleteEvents(kube.address);
     const brokers = new Map<BrokerName, Broker>();
     const subscribers = new Map<BrokerName, Subscriber>();
     for (const name of names) {

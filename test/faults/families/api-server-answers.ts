@@ -108,7 +108,7 @@ function throttled(): Fault {
   return tapped({
     name: 'API server: answers 429, with Retry-After',
     brokers: BROKERS,
-    scene: { ownKube: true },
+    scene: { emptyKube: true },
     async inject(scene, tap) {
       waits = [];
       for (let round = 0; round < (scene.quick ? 1 : 5); round += 1) {
@@ -133,7 +133,7 @@ export const API_SERVER_ANSWERS: readonly Fault[] = [
   tapped({
     name: 'API server: answers 401, 500 and 503',
     brokers: BROKERS,
-    scene: { ownKube: true },
+    scene: { emptyKube: true },
     async inject(scene, tap) {
       for (let round = 0; round < (scene.quick ? 1 : 5); round += 1) {
         const questions = scene.random.shuffled(QUESTIONS);
@@ -146,7 +146,7 @@ export const API_SERVER_ANSWERS: readonly Fault[] = [
   tapped({
     name: 'API server: 410 in each of its forms',
     brokers: BROKERS,
-    scene: { ownKube: true },
+    scene: { emptyKube: true },
     async inject(scene, tap) {
       for (let round = 0; round < (scene.quick ? 1 : 10); round += 1) {
         for (const form of scene.random.shuffled(FORMS)) {
@@ -163,7 +163,7 @@ export const API_SERVER_ANSWERS: readonly Fault[] = [
   tapped({
     name: 'API server: history compacted while the watch is cut',
     brokers: BROKERS,
-    scene: { ownKube: true },
+    scene: { emptyKube: true },
     async inject(scene, tap) {
       for (let round = 0; round < (scene.quick ? 3 : 30); round += 1) {
         await lists(tap, () => compacted(scene, tap));
@@ -175,7 +175,7 @@ export const API_SERVER_ANSWERS: readonly Fault[] = [
   tapped({
     name: 'API server: history compacted between the pages of a list',
     brokers: BROKERS,
-    scene: { ownKube: true },
+    scene: { emptyKube: true },
     async inject(scene, tap) {
       await etcdPutAll(scene.kube.address, storedEvents(scene.namespace, 2_000));
       for (let round = 0; round < (scene.quick ? 2 : 20); round += 1) {

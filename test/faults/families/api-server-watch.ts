@@ -165,7 +165,7 @@ export const API_SERVER_WATCH: readonly Fault[] = [
   tapped({
     name: 'API server: Events hidden from the watch, and found when the daemon starts',
     brokers: BROKERS,
-    scene: { ownKube: true },
+    scene: { emptyKube: true },
     async inject(scene, tap) {
       for (let round = 0; round < (scene.quick ? 1 : 10); round += 1) {
         await hide(scene, tap);
@@ -178,7 +178,7 @@ export const API_SERVER_WATCH: readonly Fault[] = [
   tapped({
     name: 'API server: Events hidden from the watch, and found after an outage',
     brokers: BROKERS,
-    scene: { ownKube: true },
+    scene: { emptyKube: true },
     async inject(scene, tap) {
       await hide(scene, tap);
       // It fails once, and then hangs for longer than an outage must last to be followed by an audit.

@@ -89,7 +89,7 @@ export const DAMAGE: readonly Fault[] = [
   {
     name: 'disk: bits flip in the checkpoint',
     brokers: ['nats'],
-    scene: { ownKube: true, start: { nats: START.nats } },
+    scene: { emptyKube: true, start: { nats: START.nats } },
     async inject(scene) {
       await stoppedWithBacklog(scene);
       // As far ahead as would skip everything, if it were believed.
@@ -113,7 +113,7 @@ export const DAMAGE: readonly Fault[] = [
   {
     name: 'disk: a page of the journal is zeroed',
     brokers: ['nats'],
-    scene: { ownKube: true, start: { nats: START.nats } },
+    scene: { emptyKube: true, start: { nats: START.nats } },
     async inject(scene) {
       await stoppedWithBacklog(scene);
       await zeroRoot(scene);

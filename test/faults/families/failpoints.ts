@@ -148,7 +148,7 @@ function killedAtEach(): Fault {
     name: 'daemon: killed at each failpoint',
     brokers: BROKERS,
     scene: {
-      ownKube: true,
+      emptyKube: true,
       settleMs: 300_000,
       async front(kube) {
         const tap = await Tap.open(kube);

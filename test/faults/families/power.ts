@@ -19,7 +19,7 @@ function powerCuts(): Fault {
     brokers: BROKERS,
     unavailable: noVolumes,
     // What is delivered goes after a minute, or each copy would take longer than the one before.
-    scene: { ownKube: true, volumeMiB: 512, journal: { retain: '60s' }, front: (kube) => Tap.open(kube) },
+    scene: { emptyKube: true, volumeMiB: 512, journal: { retain: '60s' }, front: (kube) => Tap.open(kube) },
     async inject(scene) {
       early = [];
       let checked = 0;

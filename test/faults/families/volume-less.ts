@@ -26,7 +26,7 @@ export const VOLUME_LESS: readonly Fault[] = [
   {
     name: 'no volume: the journal dies with the pod',
     brokers: BROKERS,
-    scene: { ownKube: true },
+    scene: { emptyKube: true },
     async inject(scene) {
       await writeConfig({ ...scene.spec, source: {} });
       const pods = scene.quick ? 3 : 20;
