@@ -40,7 +40,9 @@ export interface Gap {
 
 /** It takes the position right behind `to`; that of a restored history is the first of its epoch. */
 export function gapRecord({ cluster, stream, from, to, cause, again = false, recovered, now }: Gap): NewRecord {
-  const id = `gap.${stream}.${from ?? 'start'}.${to ?? 'end'}`;
+  // What a quota lets go of it may let go of once more, after a replay.
+  const when = cause === 'quota' ? `.${now.getTime()}` : '';
+  const id = `gap.${stream}.${from ?? 'start'}.${to ?? 'end'}${when}`;
   const position = gapPositionOf(cause === 'restored' ? undefined : to);
   const time = now.toISOString() as Time;
   const regarding = { apiVersion: 'kube-fanout/v1', kind: 'Stream', namespace: stream, name: stream };

@@ -38,6 +38,11 @@ export function positionOf(rv: ResourceVersion): Position {
   return `${String(rv.length).padStart(2, '0')}${rv}` as Position;
 }
 
+/** The resourceVersion that stands at a position, or right before it; undefined at the beginning of an epoch. */
+export function resourceVersionAt(position: Position): ResourceVersion | undefined {
+  return parseResourceVersion(position.slice(2).replace(/[!~]$/, ''));
+}
+
 /** The position of a gap record that ends at `rv`; without one, the first position of an epoch. */
 export function gapPositionOf(rv: ResourceVersion | undefined): Position {
   return `${rv === undefined ? '00' : positionOf(rv)}!` as Position;

@@ -9,6 +9,7 @@ import { Expiry } from './expire.ts';
 import { FULL, resultCode } from './failure.ts';
 import { Finder } from './finder.ts';
 import { Holders } from './holders.ts';
+import { Missing } from './missing.ts';
 import { OpenFiles } from './open-files.ts';
 import { ParkedTable } from './parked.ts';
 import { PassedOver } from './passed-over.ts';
@@ -61,7 +62,8 @@ export class JournalFile {
     const most = maxDeadLetters ?? Number.POSITIVE_INFINITY;
     const deadLetters = new DeadLetters(db, { routes, parked, settler }, most);
     const appender = new Appender({ streams, records });
-    const expiry = new Expiry(db, { streams, routes, parked, settler, records, passedOver, replayEnds });
+    const missing = new Missing(db, { streams, routes, replayEnds });
+    const expiry = new Expiry(db, { streams, routes, parked, settler, records, passedOver });
     const removed = new RemovedRoutes(db, { parked, settler, passedOver, replayEnds });
     const replay = new Replay(db, { streams, routes, records, passedOver, replayEnds });
     const holders = new Holders(db, { streams, routes, deadLetters, records, replayEnds });
@@ -105,7 +107,7 @@ export class JournalFile {
       trails: (argument) => trails.of(argument),
       gaps: (argument) => finder.gaps(argument),
       routes: () => routes.all(),
-      missing: (argument) => expiry.missing(argument),
+      missing: (argument) => missing.of(argument),
       stats: () => {
         const appendedAt = oldest.get()?.appended_at;
         return {

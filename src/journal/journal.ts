@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { gapRecord } from '../envelope/gap.ts';
-import { type Cursor, parseResourceVersion, type ResourceVersion, type StreamName } from '../envelope/position.ts';
+import type { Cursor, ResourceVersion, StreamName } from '../envelope/position.ts';
 import { Commits } from './commits.ts';
 import { type DeadLetterDoors, DeadLetterOffice } from './dead-letter-office.ts';
 import type { OwnerNote } from './file-system.ts';
@@ -130,7 +130,7 @@ export class SqliteJournal implements Journal {
     const { state, lost } = await this.#commits.submit('openRoute', { route, ...options });
     if (lost.length === 0) return state;
     // It had been removed, and retention has not waited for it: that is a gap like any other.
-    for (const { stream, upTo } of lost) await this.expire(route, stream, upTo);
+    for (const { stream, upTo } of lost) await this.#passOver(route, stream, upTo);
     return this.openRoute(route, options);
   }
 
@@ -171,29 +171,25 @@ export class SqliteJournal implements Journal {
   }
 
   async expire(route: RouteName, stream: StreamName, upTo: Cursor): ReturnType<Journal['expire']> {
-    const missing = await this.#ask('missing', { route, stream, upTo });
-    const now = new Date();
-    const gap = {
-      cluster: this.#settings.cluster,
-      stream,
-      from: missing && resourceVersionOf(missing.behind),
-      to: resourceVersionOf(upTo),
-      cause: 'quota',
-      again: missing?.again === true,
-      recovered: 0,
-      now,
-    } as const;
-    const records = packRecords(missing === undefined ? [] : [rowOf(gapRecord(gap))]);
-    const argument = { route, stream, upTo };
-    const { expired, cursor } = await this.#commits.submit('expire', { ...argument, gap: records, now: now.getTime() });
+    const { expired, cursor } = await this.#passOver(route, stream, upTo);
     let all = expired;
     let step: number;
     do {
-      step = await this.#commits.submit('expireParked', argument);
+      step = await this.#commits.submit('expireParked', { route, stream, upTo });
       all += step;
     } while (step > 0);
     this.#upkeep.expired(route, stream);
     return { expired: all, cursor };
+  }
+
+  /** What is parked there stays. */
+  async #passOver(route: RouteName, stream: StreamName, upTo: Cursor): ReturnType<Journal['expire']> {
+    const { gaps = [], again = false } = (await this.#ask('missing', { route, stream, upTo })) ?? {};
+    const { cluster } = this.#settings;
+    const now = new Date();
+    const records = gaps.map((gap) => gapRecord({ cluster, stream, ...gap, cause: 'quota', again, recovered: 0, now }));
+    const argument = { route, stream, upTo, gaps: packRecords(records.map(rowOf)), now: now.getTime() };
+    return this.#commits.submit('expire', argument);
   }
 
   replay(route: RouteName, from: ReplayFrom): Promise<ReplayAnswer> {
@@ -287,8 +283,4 @@ function parkedMessages({ rows, page }: ParkedRows): ParkedMessage[] {
     const record = records[at];
     return record ? { ...row, record } : [];
   });
-}
-
-function resourceVersionOf({ position }: Cursor) {
-  return parseResourceVersion(position.slice(2).replace(/[!~]$/, ''));
 }

@@ -81,7 +81,7 @@ export interface Changes {
       readonly route: RouteName;
       readonly stream: StreamName;
       readonly upTo: Cursor;
-      readonly gap: PackedRecords;
+      readonly gaps: PackedRecords;
       readonly now: number;
     };
     result: { readonly expired: number; readonly cursor: Cursor };
@@ -235,7 +235,15 @@ export interface Calls {
    */
   missing: {
     argument: { readonly route: RouteName; readonly stream: StreamName; readonly upTo: Cursor };
-    result: { readonly behind: Cursor; readonly again: boolean } | undefined;
+    result:
+      | {
+          readonly again: boolean;
+          readonly gaps: readonly {
+            readonly from: ResourceVersion | undefined;
+            readonly to: ResourceVersion | undefined;
+          }[];
+        }
+      | undefined;
   };
   close: { argument: undefined; result: undefined };
 }

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as secure } from 'node:tls';
 import type { NatsAddress } from '../backends/nats.ts';
 
-interface WireMessage {
+export interface WireMessage {
   /** The header block as it came, or empty. */
   readonly headers: string;
   readonly body: Buffer;
@@ -62,7 +62,7 @@ export class NatsWire implements AsyncDisposable {
     const { promise, resolve } = Promise.withResolvers<WireMessage>();
     await this.subscribe(inbox, resolve);
     this.publish(`$JS.API.${api}`, JSON.stringify(question), inbox);
-    const answer = await promise;
+    const answer = await Promise.race([promise, this.lost()]);
     const { error, ...rest } = JSON.parse(answer.body.toString() || '{"error":{"description":"no responders"}}');
     if (error) throw new Error(`${api}: ${error.description}`);
     return rest;

@@ -44,8 +44,8 @@ export function classify(
     else if (!route.takes(revision)) of.set(id, 'filtered');
     else if (dead.has(id)) of.set(id, 'dead');
     else if (acknowledged.has(id)) of.set(id, 'lost by broker');
-    else if (inGap(BigInt(revision.resourceVersion))) of.set(id, 'expired');
     else if (lost.has(id)) of.set(id, 'unrecoverable');
+    else if (inGap(BigInt(revision.resourceVersion))) of.set(id, 'expired');
     else of.set(id, 'missing');
   }
   const count = (one: Class) => [...of.values()].filter((each) => each === one).length;

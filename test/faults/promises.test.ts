@@ -59,6 +59,7 @@ function history(
     seen?: readonly Seen[];
     counters?: Partial<RouteCounters>;
     acknowledged?: number;
+    gaps?: RouteHistory['gaps'];
     dead?: readonly (readonly [string, string])[];
     more?: Partial<History>;
   } = {},
@@ -68,7 +69,7 @@ function history(
     route: 'kafka',
     broker: 'kafka',
     seen: change.seen ?? seen,
-    gaps: [],
+    gaps: change.gaps ?? [],
     takes: () => true,
     dies: () => undefined,
   };
@@ -116,6 +117,26 @@ const wrong: readonly (readonly [string, string, History])[] = [
     history({ seen: seen.slice(0, -1), acknowledged: COUNT - 1, counters: { read: COUNT - 1, delivered: COUNT - 1 } }),
   ],
   ['a revision behind a newer one', 'In order per object', history({ seen: seen.toReversed() })],
+  [
+    'a revision that retention has taken, behind a newer one that it has not',
+    'In order per object',
+    history({
+      seen: [...seen.slice(3), ...seen.slice(0, 3)],
+      more: {
+        journal: { ...history().journal, records: new Map(seen.slice(3).map(({ id }) => [id, 0])), trimmed: true },
+      },
+    }),
+  ],
+  [
+    'a loss in the gap of a quota that no counter knows',
+    'Nothing silent',
+    history({
+      seen: seen.slice(0, -1),
+      acknowledged: COUNT - 1,
+      counters: { read: COUNT - 1, delivered: COUNT - 1 },
+      gaps: [{ stream: '_all', from: '99', to: String(100 + COUNT), cause: 'quota' }],
+    }),
+  ],
   [
     'two contents of one id',
     'One identity',

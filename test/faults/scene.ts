@@ -209,16 +209,16 @@ export class Scene implements AsyncDisposable {
 
   /** The fault is over: waits until everything has arrived, or for as long as it may take. */
   async settle(): Promise<void> {
+    this.#recoveryMs = undefined;
     await this.rest();
     await this.truth.upTo();
     const began = Date.now();
     const { settleMs = SETTLE_MS } = this.#parts.fault.scene ?? {};
-    for (;;) {
+    while (Date.now() - began <= settleMs) {
       if (await this.#isComplete()) {
         this.#recoveryMs = Date.now() - began;
         return;
       }
-      if (Date.now() - began > settleMs) return;
       await sleep(100);
     }
   }

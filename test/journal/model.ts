@@ -105,14 +105,24 @@ export class Model {
   }
 }
 
-/** Those that the gap does not cover. Revisions of two histories are not compared. */
-export function unannounced(gap: { readonly from?: string; readonly to: string }, lost: Model['visible']): string[] {
-  if (lost.some(({ epoch }) => epoch > 1)) return [];
-  const revisions = lost
-    .filter(({ record }) => record.kind === 'event')
-    .map(({ position }) => Number(position.slice(2)));
-  const outside = revisions.filter((revision) => revision <= Number(gap.from ?? 0) || revision > Number(gap.to));
-  return outside.map((revision) => `${revision}, in the gap from ${gap.from} to ${gap.to}`);
+interface Told {
+  readonly from?: string;
+  readonly to: string;
+  readonly cause: string;
+}
+
+/** Those of one epoch that the gap does not cover; of a gap record, also what that one told of. */
+export function unannounced(gap: Told, lost: Model['visible']): string[] {
+  const begins = lost.flatMap(({ position, record }) => {
+    if (record.kind === 'event') return Number(position.slice(2)) - 1;
+    const { from, cause }: Told = JSON.parse(Buffer.from(record.data).toString()).gap;
+    return cause === 'restored' ? [] : Number(from ?? 0);
+  });
+  const events = lost.filter(({ record }) => record.kind === 'event');
+  const late = events.filter(({ position }) => Number(position.slice(2)) > Number(gap.to));
+  const early = begins.filter((begin) => begin < Number(gap.from ?? 0));
+  const where = `in the gap from ${gap.from} to ${gap.to}`;
+  return [...early.map((begin) => `behind ${begin}, ${where}`), ...late.map(({ position }) => `${position}, ${where}`)];
 }
 
 /** What must be the same in both. */

@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest';
+import { gapRecord } from '../../src/envelope/gap.ts';
 import { ALL_NAMESPACES, type Cursor, type StreamName } from '../../src/envelope/position.ts';
 import type { Journal } from '../../src/journal/port.ts';
 import {
@@ -7,12 +8,14 @@ import {
   drain,
   event,
   imbalance,
+  never,
   open,
   parkedAt,
   readAll,
   recordsLeft,
   routeName,
   routeState,
+  rv,
   state,
   temporaryPlace,
   versions,
@@ -182,4 +185,54 @@ test('the gap of parked messages that expire begins before the first of them, th
   } finally {
     vi.useRealTimers();
   }
+});
+
+async function gapsOf(journal: Journal) {
+  const parked = await journal.parked(SLOW, { destination: '' }, 10);
+  return parked.map(({ record }) => JSON.parse(Buffer.from(record.data).toString()).gap);
+}
+
+test('a quota that lets go of a gap record covers what that one told of', async () => {
+  await using place = await temporaryPlace();
+  await using journal = await open(place);
+  await journal.openRoute(SLOW, EXPIRE);
+  await appendLive(journal, 1, 50);
+  const told = { cluster: 'test', stream: ALL_NAMESPACES, from: rv(50), to: rv(500), recovered: 2, now: new Date() };
+  const compacted = gapRecord({ ...told, cause: 'compacted' });
+  await journal.append({ records: [event(300), event(480), compacted], state: state(500) }, never);
+  await appendLive(journal, 501, 600);
+  const records = await readAll(journal);
+  // All before the gap record is delivered, so that it is the first of what expires.
+  await journal.settle({
+    route: SLOW,
+    cursors: new Map([[ALL_NAMESPACES, cursorOf(records[51] ?? expect.unreachable())]]),
+    counters: { read: 52, delivered: 52 },
+    ...{ receipts: [], parked: [], unparked: [] },
+  });
+  await journal.expire(SLOW, ALL_NAMESPACES, cursorOf(records.at(-10) ?? expect.unreachable()));
+  expect(await gapsOf(journal)).toMatchObject([{ from: '50', to: '591', cause: 'quota' }]);
+});
+
+test('what expires on both sides of a restore is told of by a gap for each, for their revisions do not compare', async () => {
+  await using place = await temporaryPlace();
+  await using journal = await open(place);
+  await journal.openRoute(SLOW, EXPIRE);
+  await appendLive(journal, 900, 950);
+  const back = { cluster: 'test', stream: ALL_NAMESPACES, from: rv(950), to: rv(99), recovered: 0, now: new Date() };
+  const restored = gapRecord({ ...back, cause: 'restored' });
+  const after = state(102, { epoch: 2 });
+  await journal.append({ records: [restored, event(100), event(101), event(102)], state: after }, never);
+  const records = await readAll(journal);
+  await journal.settle({
+    route: SLOW,
+    cursors: new Map([[ALL_NAMESPACES, cursorOf(records[24] ?? expect.unreachable())]]),
+    counters: { read: 25, delivered: 25 },
+    ...{ receipts: [], parked: [], unparked: [] },
+  });
+  await journal.expire(SLOW, ALL_NAMESPACES, cursorOf(records.at(-2) ?? expect.unreachable()));
+  const [old, restarted] = await gapsOf(journal);
+  expect(old).toMatchObject({ from: '924', to: '950' });
+  expect(restarted).toMatchObject({ to: '101' });
+  expect(restarted.from).toBeUndefined();
+  expect(imbalance(await routeState(journal, SLOW))).toBe(0);
 });

@@ -133,6 +133,31 @@ test('a removed route holds nothing back, and finds a gap and its cursor when it
   expect(versions(left).at(-1)).toBe('1500');
 });
 
+test('what a removed route had parked is still there when it returns', async () => {
+  await using place = await temporaryPlace();
+  await using journal = await open(place, { maxBytes: QUOTA });
+  await journal.openRoute(FAST, EXPIRE);
+  await journal.openRoute(SLOW, EXPIRE);
+  await appendLive(journal, 1, 50, SIZE);
+  await drain(journal, FAST);
+  const records = await readAll(journal);
+  const parked = records.slice(19, 30).map((record) => parkedAt(record));
+  const cursors = new Map([[ALL_NAMESPACES, cursorOf(records[49] ?? expect.unreachable())]]);
+  const counters = { read: 50, delivered: 39 };
+  await journal.settle({ route: SLOW, cursors, counters, receipts: [], parked, unparked: [] });
+  await journal.closeRoute(SLOW);
+  for (let at = 51; at <= 1_500; at += 50) {
+    await appendLive(journal, at, at + 49, SIZE);
+    await drain(journal, FAST);
+  }
+  await vi.waitFor(async () => expect((await journal.stats()).bytes).toBeLessThanOrEqual(QUOTA));
+  const state = await journal.openRoute(SLOW, EXPIRE);
+  expect({ pending: state.pending, expired: state.counters.expired }).toEqual({ pending: 12, expired: 0 });
+  const waiting = await journal.parked(SLOW, { destination: 'topic' }, 100);
+  expect(versions(waiting.map(({ record }) => record))).toEqual(versions(records).slice(19, 30));
+  expect(imbalance(state)).toBe(0);
+});
+
 test('what retention has deleted does not come back with a list that brings it again', async () => {
   await using place = await temporaryPlace();
   await using journal = await open(place, { maxBytes: QUOTA });
