@@ -187,7 +187,7 @@ export class SqliteJournal implements Journal {
     const { gaps = [], again = false } = (await this.#ask('missing', { route, stream, upTo })) ?? {};
     const { cluster } = this.#settings;
     const now = new Date();
-    const records = gaps.map((gap) => gapRecord({ cluster, stream, ...gap, cause: 'quota', again, recovered: 0, now }));
+    const records = gaps.map((gap) => gapRecord({ cluster, stream, ...gap, again, recovered: 0, now }));
     const argument = { route, stream, upTo, gaps: packRecords(records.map(rowOf)), now: now.getTime() };
     return this.#commits.submit('expire', argument);
   }

@@ -36,7 +36,8 @@ interface Asked {
 
 /**
  * What a route would not get if it let go of everything up to a place, as the gaps that say so: one for each epoch, since
- * the revisions of two histories do not compare. A gap record that is let go of itself takes what it told of along.
+ * the revisions of two histories do not compare. A gap record that is let go of itself takes what it told of along; one
+ * that tells of a restore is told again.
  */
 export class Missing {
   readonly #tables: Tables;
@@ -77,12 +78,13 @@ export class Missing {
     const asked = { stream, route, cursor, trimmed, upTo };
     const gaps: Span[] = [];
     for (let first = this.#firstBehind(ORIGIN, asked); first; first = this.#firstBehind(endOf(first), asked)) {
-      gaps.push(this.#spanFrom(first, asked));
+      gaps.push(...this.#spansFrom(first, asked));
     }
     if (gaps.length === 0) return undefined;
     const end = replayEnds.at(route, stream)?.end;
     const isParked = this.#parked.get({ stream, route, ...range(ORIGIN, upTo) }) !== undefined;
-    return { again: !isParked && end !== undefined && compareCursors(upTo, end) <= 0, gaps };
+    const again = !isParked && end !== undefined && compareCursors(upTo, end) <= 0;
+    return { again, gaps: again ? gaps.filter(({ cause }) => cause === 'quota') : gaps };
   }
 
   #firstBehind(place: Cursor, { stream, route, cursor, upTo }: Asked): Cursor | undefined {
@@ -93,7 +95,7 @@ export class Missing {
   }
 
   /** Retention passes by what parked messages refer to, so that where it stands may be far behind the first of those. */
-  #spanFrom(first: Cursor, { stream, route, cursor, trimmed, upTo }: Asked): Span {
+  #spansFrom(first: Cursor, { stream, route, cursor, trimmed, upTo }: Asked): Span[] {
     const { epoch } = first;
     const oneBelow = { epoch, position: positionBefore(first.position) };
     const kept = epoch === trimmed.epoch && compareCursors(trimmed, oneBelow) < 0 ? trimmed : oneBelow;
@@ -101,8 +103,11 @@ export class Missing {
     const last = epoch < upTo.epoch ? (this.#last(stream, endOf(first)) ?? first) : upTo;
     const own = range({ epoch, position: ORIGIN.position }, last);
     const told = this.#told.all({ stream, route, ...own, read: cursor.epoch, to: cursor.position });
-    const begins = told.flatMap(({ data }) => beginOf(String(data)));
-    return { from: begins.reduce(earlier, resourceVersionAt(before.position)), to: resourceVersionAt(last.position) };
+    const spans = told.flatMap(({ data }) => spanOf(String(data)));
+    const begins = spans.filter(({ cause }) => cause === 'quota').map(({ from }) => from);
+    const from = begins.reduce(earlier, resourceVersionAt(before.position));
+    const restored = spans.filter(({ cause }) => cause === 'restored');
+    return [...restored, { cause: 'quota', from, to: resourceVersionAt(last.position) }];
   }
 
   #last(stream: number, { epoch, position }: Cursor): Cursor | undefined {
@@ -122,10 +127,10 @@ function endOf({ epoch }: Cursor): Cursor {
 /** What stood there is gone. */
 function whileAway(cursor: Cursor, upTo: Cursor): readonly Span[] {
   const [from, to] = [resourceVersionAt(cursor.position), resourceVersionAt(upTo.position)];
-  if (cursor.epoch === upTo.epoch) return [{ from, to }];
+  if (cursor.epoch === upTo.epoch) return [{ cause: 'quota', from, to }];
   return [
-    { from, to: undefined },
-    { from: undefined, to },
+    { cause: 'quota', from, to: undefined },
+    { cause: 'quota', from: undefined, to },
   ];
 }
 
@@ -134,13 +139,16 @@ function earlier(a: ResourceVersion | undefined, b: ResourceVersion | undefined)
   return a === undefined || b === undefined ? undefined : compareResourceVersions(a, b) < 0 ? a : b;
 }
 
-const Told = z.object({ gap: z.object({ from: z.string().optional(), cause: z.string() }) });
+const ResourceVersionText = z.string().optional().transform(parseResourceVersion);
+const Told = z.object({
+  gap: z.object({ from: ResourceVersionText, to: ResourceVersionText, cause: z.string() }),
+});
 
-/** Where a gap begins, in a list; nothing for one that tells of another history, or is damaged. */
-function beginOf(data: string): readonly (ResourceVersion | undefined)[] {
+/** What a gap record tells of; nothing where it is damaged. */
+function spanOf(data: string): Span[] {
   try {
-    const { gap } = Told.parse(JSON.parse(data));
-    return gap.cause === 'restored' ? [] : [parseResourceVersion(gap.from)];
+    const { from, to, cause } = Told.parse(JSON.parse(data)).gap;
+    return [{ cause: cause === 'restored' ? 'restored' : 'quota', from, to }];
   } catch {
     return [];
   }

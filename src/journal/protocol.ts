@@ -239,6 +239,7 @@ export interface Calls {
       | {
           readonly again: boolean;
           readonly gaps: readonly {
+            readonly cause: 'quota' | 'restored';
             readonly from: ResourceVersion | undefined;
             readonly to: ResourceVersion | undefined;
           }[];

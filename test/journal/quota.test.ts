@@ -213,7 +213,7 @@ test('a quota that lets go of a gap record covers what that one told of', async 
   expect(await gapsOf(journal)).toMatchObject([{ from: '50', to: '591', cause: 'quota' }]);
 });
 
-test('what expires on both sides of a restore is told of by a gap for each, for their revisions do not compare', async () => {
+test('what expires on both sides of a restore is told of by a gap for each, with the restore between them', async () => {
   await using place = await temporaryPlace();
   await using journal = await open(place);
   await journal.openRoute(SLOW, EXPIRE);
@@ -230,9 +230,10 @@ test('what expires on both sides of a restore is told of by a gap for each, for 
     ...{ receipts: [], parked: [], unparked: [] },
   });
   await journal.expire(SLOW, ALL_NAMESPACES, cursorOf(records.at(-2) ?? expect.unreachable()));
-  const [old, restarted] = await gapsOf(journal);
-  expect(old).toMatchObject({ from: '924', to: '950' });
-  expect(restarted).toMatchObject({ to: '101' });
+  const [old, again, restarted] = await gapsOf(journal);
+  expect(old).toMatchObject({ cause: 'quota', from: '924', to: '950' });
+  expect(again).toMatchObject({ cause: 'restored', from: '950', to: '99' });
+  expect(restarted).toMatchObject({ cause: 'quota', to: '101' });
   expect(restarted.from).toBeUndefined();
   expect(imbalance(await routeState(journal, SLOW))).toBe(0);
 });

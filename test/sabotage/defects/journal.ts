@@ -123,8 +123,8 @@ export const JOURNAL: readonly Defect[] = [
   {
     name: 'a quota that lets go of a gap record forgets what that one told of',
     file: 'src/journal/missing.ts',
-    find: 'from: begins.reduce(earlier, resourceVersionAt(before.position)),',
-    put: 'from: begins.slice(0, 0).reduce(earlier, resourceVersionAt(before.position)),',
+    find: 'const from = begins.reduce(earlier, resourceVersionAt(before.position));',
+    put: 'const from = begins.slice(0, 0).reduce(earlier, resourceVersionAt(before.position));',
     row: unit('test/journal/quota.test.ts'),
   },
   {
