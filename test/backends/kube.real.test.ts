@@ -22,7 +22,7 @@ describe.skipIf(!kube?.etcd)('the API server', () => {
 
   test('tells the truth: each acknowledged write of an Event, hostile or not, is one revision in etcd', async () => {
     await using client = new KubeClient(address);
-    await using truth = await watchTruth(address);
+    await using truth = await watchTruth(address, 'now');
     await using writer = new EventWriter(address);
     const namespace = await client.createNamespace();
     await writer.each([...ordinaryEvents(namespace, 100, 10), ...hostileEvents(namespace)], async (event) => {
@@ -37,7 +37,7 @@ describe.skipIf(!kube?.etcd)('the API server', () => {
 
   test('tells of what is deleted', async () => {
     await using client = new KubeClient(address);
-    await using truth = await watchTruth(address);
+    await using truth = await watchTruth(address, 'now');
     await using writer = new EventWriter(address);
     const namespace = await client.createNamespace();
     for (const event of ordinaryEvents(namespace, 1)) await writer.delete(await writer.create(event));
@@ -72,7 +72,7 @@ describe.skipIf(!kube?.etcd)('the API server', () => {
 
   test("holds what client-go's recorders make, in both shapes", async () => {
     await using client = new KubeClient(address);
-    await using truth = await watchTruth(address);
+    await using truth = await watchTruth(address, 'now');
     const namespace = await client.createNamespace();
     const made = await record(address, { namespace, objects: 3, repeats: 5, distinct: 15 });
     await truth.upTo();
