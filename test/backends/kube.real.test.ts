@@ -77,7 +77,7 @@ describe.skipIf(!kube?.etcd)('the API server', () => {
     const made = await record(address, { namespace, objects: 3, repeats: 5, distinct: 15 });
     await truth.upTo();
     const revisions = truth.revisions.filter((revision) => revision.namespace === namespace);
-    expect(revisions.length).toBe(made.record.writes + made.events.writes);
+    expect(revisions.length).toBe(made.record.revisions + made.events.revisions);
     expect(highestCounts(revisions, 'BackOff')).toEqual([5, 5, 5]);
     expect(highestCounts(revisions, 'FailedMount')).toEqual([5, 5, 5]);
     const core = CoreEvents.parse(await client.get(`/api/v1/namespaces/${namespace}/events`)).items;

@@ -15,9 +15,9 @@ export interface Recording {
   readonly distinct: number;
 }
 
-const Part = z.object({ emitted: z.number(), writes: z.number() });
+const Part = z.object({ emitted: z.number(), revisions: z.number() });
 const Summary = z.object({ record: Part, events: Part });
-/** What each of client-go's recorders was asked to emit, and the writes of it that the API server accepted. */
+/** What each of client-go's recorders was asked to emit, and the revisions that it made. */
 export type RecordingSummary = z.infer<typeof Summary>;
 
 /** Lets client-go's own recorders make Events, and settles when the API server has them all. */

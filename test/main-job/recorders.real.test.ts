@@ -46,7 +46,7 @@ describe.skipIf(!kube?.etcd || !nats)('Events of client-go’s own recorders', (
     const written = await record(kube, { namespace, ...RECORDING });
     await truth.upTo();
     const revisions = truth.revisions.filter((one) => one.namespace === namespace);
-    expect(revisions).toHaveLength(written.record.writes + written.events.writes);
+    expect(revisions).toHaveLength(written.record.revisions + written.events.revisions);
     await until('all have arrived', async () => (await subscriber.count()) >= revisions.length);
     await daemon.stop();
 

@@ -2,7 +2,7 @@
 //
 // tools/record writes core/v1: repeats raise `count`, and many similar ones are combined into one. tools/events writes
 // events.k8s.io/v1: the second one makes a series, whose count then stands still until it is refreshed. One line of
-// JSON on standard output says what was emitted and how many writes the API server has accepted.
+// JSON on standard output says what was emitted and how many revisions the API server has made of it.
 package main
 
 import (
@@ -32,8 +32,8 @@ type plan struct {
 }
 
 type summary struct {
-	Emitted int `json:"emitted"`
-	Writes  int `json:"writes"`
+	Emitted   int `json:"emitted"`
+	Revisions int `json:"revisions"`
 }
 
 func main() {
@@ -105,7 +105,7 @@ func emitCore(ctx context.Context, client kubernetes.Interface, p plan) (summary
 			}
 		}
 	}
-	return summary{emitted, sink.written.count()}, nil
+	return summary{emitted, sink.written.revisions()}, nil
 }
 
 func emitSeries(ctx context.Context, client kubernetes.Interface, p plan) (summary, error) {
@@ -136,7 +136,7 @@ func emitSeries(ctx context.Context, client kubernetes.Interface, p plan) (summa
 			return summary{}, err
 		}
 	}
-	return summary{emitted, sink.written.count()}, nil
+	return summary{emitted, sink.written.revisions()}, nil
 }
 
 // refresh makes every series tell its count. A recorder does so each half hour, and whenever a recording begins.

@@ -8,25 +8,29 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/events"
 )
 
-// tally counts the writes that the API server has accepted.
+// tally counts the writes that the API server has accepted, and the revisions that they made: one that says what is there
+// already makes none.
 type tally struct {
-	mutex sync.Mutex
-	total int
-	grown chan struct{}
+	mutex    sync.Mutex
+	total    int
+	versions map[string]bool
+	grown    chan struct{}
 }
 
-func newTally() *tally { return &tally{grown: make(chan struct{}, 1)} }
+func newTally() *tally { return &tally{versions: map[string]bool{}, grown: make(chan struct{}, 1)} }
 
-func (t *tally) add(err error) {
+func (t *tally) add(stored metav1.Object, err error) {
 	if err != nil {
 		return
 	}
 	t.mutex.Lock()
 	t.total++
+	t.versions[stored.GetResourceVersion()] = true
 	t.mutex.Unlock()
 	select {
 	case t.grown <- struct{}{}:
@@ -40,7 +44,13 @@ func (t *tally) count() int {
 	return t.total
 }
 
-// atLeast waits until there are so many.
+func (t *tally) revisions() int {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	return len(t.versions)
+}
+
+// atLeast waits until there are so many writes.
 func (t *tally) atLeast(ctx context.Context, wanted int) error {
 	for t.count() < wanted {
 		select {
@@ -60,13 +70,13 @@ type coreSink struct {
 
 func (s *coreSink) Create(event *corev1.Event) (*corev1.Event, error) {
 	stored, err := s.EventSinkImpl.Create(event)
-	s.written.add(err)
+	s.written.add(stored, err)
 	return stored, err
 }
 
 func (s *coreSink) Patch(event *corev1.Event, data []byte) (*corev1.Event, error) {
 	stored, err := s.EventSinkImpl.Patch(event, data)
-	s.written.add(err)
+	s.written.add(stored, err)
 	return stored, err
 }
 
@@ -80,7 +90,7 @@ type seriesSink struct {
 
 func (s *seriesSink) Create(ctx context.Context, event *eventsv1.Event) (*eventsv1.Event, error) {
 	stored, err := s.EventSinkImpl.Create(ctx, event)
-	s.written.add(err)
+	s.written.add(stored, err)
 	return stored, err
 }
 
@@ -94,7 +104,7 @@ func (s *seriesSink) Patch(ctx context.Context, event *eventsv1.Event, data []by
 		s.told[stored.Name] = stored.Series.Count
 		s.mutex.Unlock()
 	}
-	s.written.add(err)
+	s.written.add(stored, err)
 	return stored, err
 }
 
