@@ -60,8 +60,8 @@ export interface RouteWorkerOptions {
  * One route: reads the journal behind its cursor, publishes, and commits what became of each record.
  *
  * Three loops share a ledger and wait for one bell. `fill` reads as long as the window has room; it alone is woken by each
- * advance of the journal, and rings when it has found something to do, so that a route costs next to nothing where it wants
- * nothing. `send` takes batches while the connection is up. `settle` commits the settled prefix and, because only it knows
+ * advance of the journal, and rings when it has found something to do, so that a route which wants nothing of it wakes only
+ * that loop. `send` takes batches while the connection is up. `settle` commits the settled prefix and, because only it knows
  * that no commit is under way, loads parked messages and lets go of what a quota has expired: so this route's rows in the
  * journal are touched in one place, one thing after another.
  */
@@ -186,8 +186,9 @@ export class RouteWorker {
       failpoint('route.read');
       const movedOn = this.#read.get(stream) !== after && this.#read.has(stream);
       if (movedOn || records.length === 0) continue;
-      const news = records.filter((record) => this.#ledger.admit(record, this.#replays.numberOf(record)));
-      if (news.length > 0) this.#bell.ring();
+      let isNews = false;
+      for (const record of records) isNews = this.#ledger.admit(record, this.#replays.numberOf(record)) || isNews;
+      if (isNews) this.#bell.ring();
       const last = records.at(-1);
       if (last) this.#read.set(stream, { epoch: last.epoch, position: last.position });
       this.#turn = stream;

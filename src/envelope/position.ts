@@ -50,7 +50,7 @@ export function gapPositionOf(rv: ResourceVersion | undefined): Position {
 
 /** Where the revision one below would stand, whether or not there is one; before the first of all, the origin's. */
 export function positionBefore(position: Position): Position {
-  const rv = parseResourceVersion(`${BigInt(position.slice(2).replace('!', '')) - 1n}`);
+  const rv = parseResourceVersion(`${BigInt(resourceVersionAt(position) ?? 0) - 1n}`);
   return rv === undefined ? ORIGIN.position : positionOf(rv);
 }
 

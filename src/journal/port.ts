@@ -104,7 +104,7 @@ export interface Journal extends AsyncDisposable {
 
   /**
    * Moves the cursor to `upTo`, counts what it skipped and what was parked there as read and expired, and parks a gap
-   * record for the route: with the state `retry` and the destination `''`, for only the route knows where it goes.
+   * record for each epoch of that: with the state `retry` and the destination `''`, for only the route knows where it goes.
    */
   expire(
     route: RouteName,

@@ -230,7 +230,7 @@ export interface Calls {
   routes: { argument: undefined; result: readonly RouteState[] };
   stats: { argument: undefined; result: { readonly oldestAppendedAt: number | undefined; readonly gaps: number } };
   /**
-   * Behind which point the route would miss something if it let go of all up to `upTo`; undefined: nothing. `again`: it was
+   * What the route would miss if it let go of all up to `upTo`, as the gaps that say so; undefined: nothing. `again`: it was
    * only to get that once more, by a replay.
    */
   missing: {

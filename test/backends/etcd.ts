@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { EtcdClient } from './etcd-client.ts';
 import type { KubeAddress } from './kube.ts';
 
+/** Every key of an Event, and the first one behind them all. */
+export const EVENTS = { from: '/registry/events/', to: '/registry/events0' } as const;
+
 const Answer = z.object({ header: z.object({ revision: z.string().transform(BigInt) }) });
 
 /** Writes one key and gives the revision that this made. */
@@ -32,7 +35,7 @@ export async function etcdRevision(kube: KubeAddress): Promise<bigint> {
 /** Whoever lists Events from now on finds none. On the API server that the run shares this would hurt the other tests. */
 export async function deleteEvents(kube: KubeAddress): Promise<void> {
   using client = new EtcdClient(kube);
-  await client.call('delete', { key: Buffer.from('/registry/events/'), range_end: Buffer.from('/registry/events0') });
+  await client.call('delete', { key: Buffer.from(EVENTS.from), range_end: Buffer.from(EVENTS.to) });
 }
 
 /**

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { etcdPut, etcdRevision } from './etcd.ts';
+import { EVENTS, etcdPut, etcdRevision } from './etcd.ts';
 import { type Change, type Told, watchEtcd } from './etcd-watch.ts';
 import type { KubeAddress } from './kube.ts';
 
@@ -41,10 +41,9 @@ const Stored = z.object({
   series: z.object({ count: z.number() }).optional(),
 });
 
-const PREFIX = '/registry/events/';
 /** The first key after the prefix: no Event can have it, and a watch that includes it can be asked how far it is. */
-const SENTINEL = '/registry/events0';
-const RANGE = { from: PREFIX, to: `${SENTINEL}\0` };
+const SENTINEL = EVENTS.to;
+const RANGE = { from: EVENTS.from, to: `${SENTINEL}\0` };
 
 /** From etcd's first revision, or from now on: an API server that is a few minutes old has compacted its beginning. */
 export async function watchTruth(kube: KubeAddress, from: 'beginning' | 'now' = 'beginning'): Promise<Truth> {

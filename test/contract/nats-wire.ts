@@ -11,6 +11,8 @@ export interface WireMessage {
   readonly reply: string | undefined;
 }
 
+const CLOSED = 'the NATS server has closed the connection';
+
 type Listener = (message: WireMessage) => void;
 
 /**
@@ -19,6 +21,7 @@ type Listener = (message: WireMessage) => void;
  */
 export class NatsWire implements AsyncDisposable {
   readonly #socket: Socket;
+  readonly #ended = Promise.withResolvers<void>();
   readonly #listeners = new Map<string, Listener>();
   #pong: PromiseWithResolvers<void> | undefined;
   #buffer = Buffer.alloc(0);
@@ -28,7 +31,10 @@ export class NatsWire implements AsyncDisposable {
     socket.on('data', (chunk) => this.#take(chunk));
     // A server that a test kills takes its readers along.
     socket.on('error', () => {});
-    socket.on('close', () => this.#pong?.reject(new Error('the NATS server has closed the connection')));
+    socket.on('close', () => {
+      this.#ended.resolve();
+      this.#pong?.reject(new Error(CLOSED));
+    });
   }
 
   static async connect({ url, login, ca }: NatsAddress): Promise<NatsWire> {
@@ -75,8 +81,8 @@ export class NatsWire implements AsyncDisposable {
 
   /** Rejects when the connection has ended. */
   async lost(): Promise<never> {
-    if (!this.#socket.closed) await once(this.#socket, 'close');
-    throw new Error('the NATS server has closed the connection');
+    await this.#ended.promise;
+    throw new Error(CLOSED);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

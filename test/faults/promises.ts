@@ -89,8 +89,8 @@ export const PROMISES: Readonly<Record<string, Promised>> = {
 };
 
 /**
- * Within each epoch; what retention has taken was of the only one, where there is no other. A gap record is no revision, and has no part in the order of objects; what an operator has sent again
- * is marked as such, and says nothing of the order.
+ * Within each epoch; what retention has taken was of the only one, where there is no other. A gap record is no revision, and
+ * has no part in the order of objects; what an operator has sent again is marked as such, and says nothing of the order.
  */
 function outOfOrder(seen: RouteHistory['seen'], { records }: History['journal']): string[] {
   const epochs = new Set(records.values());

@@ -160,8 +160,14 @@ export function imbalance({ counters, pending }: RouteState): number {
 export async function drain(journal: Journal, route: RouteName): Promise<readonly JournalRecord[]> {
   const before = await routeState(journal, route);
   const records = await readAll(journal, before.cursors.get(ALL_NAMESPACES));
+  if (records.length > 0) await deliver(journal, route, records);
+  return records;
+}
+
+/** All of these, which stand behind the route's cursor, and no others. */
+export async function deliver(journal: Journal, route: RouteName, records: readonly JournalRecord[]): Promise<void> {
   const last = records.at(-1);
-  if (!last) return records;
+  if (!last) throw new Error('there is nothing to deliver');
   await journal.settle({
     route,
     cursors: new Map([[ALL_NAMESPACES, cursorOf(last)]]),
@@ -175,7 +181,6 @@ export async function drain(journal: Journal, route: RouteName): Promise<readonl
     parked: [],
     unparked: [],
   });
-  return records;
 }
 
 export async function routeState(journal: Journal, route: RouteName): Promise<RouteState> {

@@ -5,6 +5,7 @@ import type { Journal } from '../../src/journal/port.ts';
 import {
   appendLive,
   cursorOf,
+  deliver,
   drain,
   event,
   imbalance,
@@ -27,6 +28,12 @@ const EXPIRE = { startFrom: 'oldest', atQuota: 'expire' } as const;
 const BLOCK = { startFrom: 'oldest', atQuota: 'block' } as const;
 const QUOTA = 2 * 1024 * 1024;
 const SIZE = 4_000;
+
+/** What the slow route's own gap records say. */
+async function gapsOf(journal: Journal) {
+  const parked = await journal.parked(SLOW, { destination: '' }, 1_000);
+  return parked.map(({ record }) => JSON.parse(Buffer.from(record.data).toString()).gap);
+}
 
 test('a route that lags at the quota and says expire loses its oldest, is told so by a gap, and harms no other', async () => {
   await using place = await temporaryPlace();
@@ -54,10 +61,9 @@ test('a route that lags at the quota and says expire loses its oldest, is told s
   expect(fast.counters).toMatchObject({ read: 1_500, delivered: 1_500, expired: 0 });
   const slow = await routeState(journal, SLOW);
   expect(slow.counters.expired).toBe(expired);
-  const gaps = await journal.parked(SLOW, { destination: '' }, 1_000);
-  expect(slow.pending).toBe(gaps.length);
+  const told = await gapsOf(journal);
+  expect(slow.pending).toBe(told.length);
   expect([fast, slow].map(imbalance)).toEqual([0, 0]);
-  const told = gaps.map(({ record }) => JSON.parse(Buffer.from(record.data).toString()).gap);
   expect(told[0]).toMatchObject({ stream: ALL_NAMESPACES, cause: 'quota' });
   expect(told.at(-1).to).toBe(asked.at(-1)?.[1].position.slice(2));
   // Each gap begins where the one before has ended.
@@ -175,8 +181,7 @@ test('the gap of parked messages that expire begins before the first of them, th
     for (const upTo of [records[149], records[449]]) {
       await journal.expire(SLOW, ALL_NAMESPACES, cursorOf(upTo ?? expect.unreachable()));
     }
-    const gaps = await journal.parked(SLOW, { destination: '' }, 10);
-    const told = gaps.map(({ record }) => JSON.parse(Buffer.from(record.data).toString()).gap);
+    const told = await gapsOf(journal);
     expect(told.map(({ from, to }) => [from, to])).toEqual([
       ['49', '150'],
       ['249', '450'],
@@ -186,11 +191,6 @@ test('the gap of parked messages that expire begins before the first of them, th
     vi.useRealTimers();
   }
 });
-
-async function gapsOf(journal: Journal) {
-  const parked = await journal.parked(SLOW, { destination: '' }, 10);
-  return parked.map(({ record }) => JSON.parse(Buffer.from(record.data).toString()).gap);
-}
 
 test('a quota that lets go of a gap record covers what that one told of', async () => {
   await using place = await temporaryPlace();
@@ -203,12 +203,7 @@ test('a quota that lets go of a gap record covers what that one told of', async 
   await appendLive(journal, 501, 600);
   const records = await readAll(journal);
   // All before the gap record is delivered, so that it is the first of what expires.
-  await journal.settle({
-    route: SLOW,
-    cursors: new Map([[ALL_NAMESPACES, cursorOf(records[51] ?? expect.unreachable())]]),
-    counters: { read: 52, delivered: 52 },
-    ...{ receipts: [], parked: [], unparked: [] },
-  });
+  await deliver(journal, SLOW, records.slice(0, 52));
   await journal.expire(SLOW, ALL_NAMESPACES, cursorOf(records.at(-10) ?? expect.unreachable()));
   expect(await gapsOf(journal)).toMatchObject([{ from: '50', to: '591', cause: 'quota' }]);
 });
@@ -223,12 +218,7 @@ test('what expires on both sides of a restore is told of by a gap for each, with
   const after = state(102, { epoch: 2 });
   await journal.append({ records: [restored, event(100), event(101), event(102)], state: after }, never);
   const records = await readAll(journal);
-  await journal.settle({
-    route: SLOW,
-    cursors: new Map([[ALL_NAMESPACES, cursorOf(records[24] ?? expect.unreachable())]]),
-    counters: { read: 25, delivered: 25 },
-    ...{ receipts: [], parked: [], unparked: [] },
-  });
+  await deliver(journal, SLOW, records.slice(0, 25));
   await journal.expire(SLOW, ALL_NAMESPACES, cursorOf(records.at(-2) ?? expect.unreachable()));
   const [old, again, restarted] = await gapsOf(journal);
   expect(old).toMatchObject({ cause: 'quota', from: '924', to: '950' });

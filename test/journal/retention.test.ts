@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test, vi } from 'vitest';
 import { ALL_NAMESPACES } from '../../src/envelope/position.ts';
+import type { Journal } from '../../src/journal/port.ts';
 import {
   appendLive,
   cursorOf,
@@ -25,6 +26,15 @@ const EXPIRE = { startFrom: 'oldest', atQuota: 'expire' } as const;
 const BLOCK = { startFrom: 'oldest', atQuota: 'block' } as const;
 const QUOTA = 2 * 1024 * 1024;
 const SIZE = 4_000;
+
+/** From that Event to the 1,500th, which the fast route delivers: more than fits, so that retention makes room. */
+async function outgrow(journal: Journal, first: number): Promise<void> {
+  for (let at = first; at <= 1_500; at += 50) {
+    await appendLive(journal, at, at + 49, SIZE);
+    await drain(journal, FAST);
+  }
+  await vi.waitFor(async () => expect((await journal.stats()).bytes).toBeLessThanOrEqual(QUOTA));
+}
 
 test('what every route has delivered is deleted when it is old enough, and the floor says how far', async () => {
   await using place = await temporaryPlace();
@@ -117,11 +127,7 @@ test('a removed route holds nothing back, and finds a gap and its cursor when it
   await drain(journal, FAST);
   await drain(journal, SLOW);
   await journal.closeRoute(SLOW);
-  for (let at = 51; at <= 1_500; at += 50) {
-    await appendLive(journal, at, at + 49, SIZE);
-    await drain(journal, FAST);
-  }
-  await vi.waitFor(async () => expect((await journal.stats()).bytes).toBeLessThanOrEqual(QUOTA));
+  await outgrow(journal, 51);
   const state = await journal.openRoute(SLOW, BLOCK);
   expect(state.pending).toBe(1);
   expect(imbalance(state)).toBe(0);
@@ -146,11 +152,7 @@ test('what a removed route had parked is still there when it returns', async () 
   const counters = { read: 50, delivered: 39 };
   await journal.settle({ route: SLOW, cursors, counters, receipts: [], parked, unparked: [] });
   await journal.closeRoute(SLOW);
-  for (let at = 51; at <= 1_500; at += 50) {
-    await appendLive(journal, at, at + 49, SIZE);
-    await drain(journal, FAST);
-  }
-  await vi.waitFor(async () => expect((await journal.stats()).bytes).toBeLessThanOrEqual(QUOTA));
+  await outgrow(journal, 51);
   const state = await journal.openRoute(SLOW, EXPIRE);
   expect({ pending: state.pending, expired: state.counters.expired }).toEqual({ pending: 12, expired: 0 });
   const waiting = await journal.parked(SLOW, { destination: 'topic' }, 100);
@@ -162,11 +164,7 @@ test('what retention has deleted does not come back with a list that brings it a
   await using place = await temporaryPlace();
   await using journal = await open(place, { maxBytes: QUOTA });
   await journal.openRoute(FAST, EXPIRE);
-  for (let at = 1; at <= 1_500; at += 50) {
-    await appendLive(journal, at, at + 49, SIZE);
-    await drain(journal, FAST);
-  }
-  await vi.waitFor(async () => expect((await journal.stats()).bytes).toBeLessThanOrEqual(QUOTA));
+  await outgrow(journal, 1);
   const oldest = Number(versions(await readAll(journal))[0]);
   const { inserted } = await journal.append({ records: [event(1), event(oldest - 1)], state: state(1_500) }, never);
   expect(inserted).toBe(0);
