@@ -15,6 +15,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -115,6 +117,16 @@ func emitSeries(ctx context.Context, client kubernetes.Interface, p plan) (summa
 	if err := broadcaster.StartRecordingToSinkWithContext(ctx); err != nil {
 		return summary{}, err
 	}
+	passed := newTally()
+	stop, err := broadcaster.StartEventWatcher(func(object runtime.Object) {
+		if event, ok := object.(*eventsv1.Event); ok {
+			passed.add(event, nil)
+		}
+	})
+	if err != nil {
+		return summary{}, err
+	}
+	defer stop()
 	recorder := broadcaster.NewRecorder(scheme.Scheme, "kube-fanout.test/recorder")
 	node := &corev1.ObjectReference{APIVersion: "v1", Kind: "Node", Name: "node-1", UID: "node-1"}
 	pods := p.pods("events")
@@ -132,6 +144,10 @@ func emitSeries(ctx context.Context, client kubernetes.Interface, p plan) (summa
 		}
 	}
 	if p.repeats > 2 {
+		// A recording that begins while Events are still on their way to the recorder counts these a second time.
+		if err := passed.atLeast(ctx, emitted); err != nil {
+			return summary{}, err
+		}
 		if err := refresh(ctx, broadcaster, sink, p); err != nil {
 			return summary{}, err
 		}

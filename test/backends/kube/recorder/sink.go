@@ -13,8 +13,8 @@ import (
 	"k8s.io/client-go/tools/events"
 )
 
-// tally counts the writes that the API server has accepted, and the revisions that they made: one that says what is there
-// already makes none.
+// tally counts Events that have come somewhere, such as writes that the API server has accepted, and the revisions that
+// they made: a write that says what is there already makes none.
 type tally struct {
 	mutex    sync.Mutex
 	total    int
@@ -50,14 +50,14 @@ func (t *tally) revisions() int {
 	return len(t.versions)
 }
 
-// atLeast waits until there are so many writes.
+// atLeast waits until there are so many.
 func (t *tally) atLeast(ctx context.Context, wanted int) error {
 	for t.count() < wanted {
 		select {
 		case <-t.grown:
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("%d of %d writes were accepted: %w", t.count(), wanted, ctx.Err())
+			return fmt.Errorf("only %d of %d came: %w", t.count(), wanted, ctx.Err())
 		}
 	}
 	return nil
