@@ -1,6 +1,8 @@
 import type { Destination } from '../adapter.ts';
 import type { Entry } from './entry.ts';
 
+const BATCH_BYTES = 4 * 1024 * 1024;
+
 interface KeyQueue {
   readonly key: string;
   readonly waiting: Entry[];
@@ -12,7 +14,6 @@ interface KeyQueue {
 
 export interface BatchLimit {
   readonly messages: number;
-  readonly bytes: number;
   /** Several messages of one key may go together. */
   readonly ordered: boolean;
 }
@@ -53,7 +54,7 @@ export class KeyQueues {
       const destination = queue.waiting[0]?.destination;
       let count = 0;
       for (const entry of queue.waiting) {
-        const full = batch.length > 0 && (batch.length >= limit.messages || bytes + entry.bytes > limit.bytes);
+        const full = batch.length > 0 && (batch.length >= limit.messages || bytes + entry.bytes > BATCH_BYTES);
         if (full || entry.destination !== destination || (count > 0 && !limit.ordered)) break;
         batch.push(entry);
         bytes += entry.bytes;

@@ -11,11 +11,10 @@ import { Judge, type Ruling } from './judge.ts';
 import { KeyQueues } from './key-queues.ts';
 import { type Flight, Pace } from './pace.ts';
 import { type Lane, ParkedLanes } from './parked-lanes.ts';
+import type { Pending } from './patience.ts';
 import { Revived } from './revived.ts';
 import { settlementOf } from './settlement.ts';
 import { Window, type WindowLimit } from './window.ts';
-
-const BATCH_BYTES = 4 * 1024 * 1024;
 
 export interface LedgerOptions {
   readonly route: Route;
@@ -45,6 +44,7 @@ export class Ledger {
   readonly #pace: Pace;
   /** Parked messages that have been delivered or have died, to be committed. */
   #unparked: Entry[] = [];
+  #isUrgent = false;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -80,7 +80,7 @@ export class Ledger {
     const { route, clock } = this.#options;
     const decision = route.decide(record, clock.wall());
     if (decision.kind === 'filtered' || decision.kind === 'expired') {
-      return this.#window.skip(record, { as: decision.kind, now: clock.steady() });
+      return this.#window.skip(record, decision.kind);
     }
     const place = decision.kind === 'publish' ? decision : { destination: '', key: record.key };
     const entry = entryOf(record, place, { route: route.name, replay });
@@ -106,7 +106,7 @@ export class Ledger {
   nextBatch(underWay: number): readonly Entry[] {
     const { messages, parallelism } = this.#pace.limit(this.#options.clock.steady());
     if (underWay >= parallelism || messages === 0 || !this.#queues.hasReady) return [];
-    return this.#queues.take({ messages, bytes: BATCH_BYTES, ordered: this.#options.capabilities.orderedBatches });
+    return this.#queues.take({ messages, ordered: this.#options.capabilities.orderedBatches });
   }
 
   /** The batch has been answered; without outcomes, its connection broke and nothing is known. */
@@ -117,9 +117,10 @@ export class Ledger {
     this.#queues.landed(batch, again);
   }
 
-  /** Since when, by the steady clock, all that could be committed is a cursor's way past what is not published. */
-  get onlySkipsSince(): number | undefined {
-    return this.#unparked.length === 0 ? this.#window.onlySkipsSince : undefined;
+  /** How urgent a commit is: a lane waits for one that parks or unparks. */
+  get pending(): Pending {
+    if (this.#isUrgent || !this.#window.hasRoom) return 'urgent';
+    return this.#window.onlySkips ? 'skipped' : 'delivered';
   }
 
   /** What can be committed now. `committed` is called when it has been. */
@@ -127,7 +128,7 @@ export class Ledger {
     const taken = this.#window.take();
     const unparked = this.#unparked;
     if (taken === undefined && unparked.length === 0) return undefined;
-    this.#unparked = [];
+    [this.#unparked, this.#isUrgent] = [[], false];
     return {
       settlement: settlementOf(this.#options.route.name, taken, unparked),
       committed: () => {
@@ -243,8 +244,7 @@ export class Ledger {
     }
     // It takes its place there when the batch has landed.
     if (this.lanes.of(destination, entry.key)) return;
-    const whole = key === undefined && route.constantDestination !== undefined;
-    if (whole || this.lanes.tooMany) {
+    if ((key === undefined && route.constantDestination !== undefined) || this.lanes.tooMany) {
       if (!this.#pace.stopped)
         log.error({ destination, ...verdict }, 'nothing gets through: the route waits and probes');
       this.#stop(verdict);
@@ -283,6 +283,7 @@ export class Ledger {
     entry.effect = effect;
     this.#pace.settled(entry);
     if (entry.parked !== undefined) this.#unparked.push(entry);
+    this.#isUrgent ||= entry.parked !== undefined || effect.kind === 'parked';
   }
 
   /**

@@ -12,6 +12,7 @@ import type { Entry } from './entry.ts';
 import type { Deadlines } from './guard.ts';
 import { Ledger } from './ledger.ts';
 import { ParkedLoader } from './parked-loader.ts';
+import { Patience } from './patience.ts';
 import { Replays } from './replays.ts';
 import { laneStatus, type RouteStatus } from './route-status.ts';
 import type { WindowLimit } from './window.ts';
@@ -20,12 +21,6 @@ export type { RouteStatus } from './route-status.ts';
 
 /** What a crash can repeat, per route. */
 const WINDOW: WindowLimit = { records: 2048, bytes: 8 * 1024 * 1024 };
-
-/**
- * How long a cursor may wait that only passes what the route does not want. A commit for each Event would cost two hundred
- * routes more than all else; a crash repeats the look at these records, and nothing more.
- */
-const LINGER_MS = 500;
 
 /** What a route needs of the journal. */
 export type RouteJournal = Pick<
@@ -71,6 +66,7 @@ export class RouteWorker {
   readonly #bell = new Bell(this.#more);
   readonly #ledger: Ledger;
   readonly #parked: ParkedLoader;
+  readonly #patience: Patience;
   readonly #connection: Connection;
   /** How far `fill` has read. */
   readonly #read = new Map<StreamName, Cursor>();
@@ -82,14 +78,13 @@ export class RouteWorker {
   #began = false;
   /** What a quota lets go of is not committed yet: if it came back after a crash, it must not have been overtaken. */
   #expiring = false;
-  /** The bell is set for the end of it. */
-  #lingeringSince: number | undefined;
 
   constructor(options: RouteWorkerOptions) {
     const { window = WINDOW, create, deadlines, log } = options;
     this.#options = options;
     this.#ledger = new Ledger({ ...options, window, bell: this.#bell });
     this.#parked = new ParkedLoader({ ...options, window, ledger: this.#ledger, bell: this.#bell });
+    this.#patience = new Patience({ ...options, bell: this.#bell });
     this.#connection = new Connection({ create, bell: this.#bell, log, ...(deadlines && { deadlines }) });
   }
 
@@ -231,9 +226,10 @@ export class RouteWorker {
   async #settle(stop: AbortSignal): Promise<void> {
     while (true) {
       const changed = this.#bell.next();
-      const ready = this.#lingers(stop) ? undefined : this.#ledger.settlement();
+      const ready = this.#isPatient(stop) ? undefined : this.#ledger.settlement();
       if (ready) {
         failpoint('route.settling');
+        this.#patience.committing();
         await this.#options.journal.settle(ready.settlement);
         failpoint('route.settled');
         ready.committed();
@@ -251,14 +247,10 @@ export class RouteWorker {
     }
   }
 
-  #lingers(stop: AbortSignal): boolean {
-    const since = this.#ledger.onlySkipsSince;
-    if (since === undefined || stop.aborted || this.#quotas.length > 0 || this.#replays.waiting) return false;
-    const left = since + LINGER_MS - this.#options.clock.steady();
-    if (left <= 0) return false;
-    if (this.#lingeringSince !== since) this.#bell.ringIn(left);
-    this.#lingeringSince = since;
-    return true;
+  /** Whether what could be committed may wait for more of it. */
+  #isPatient(stop: AbortSignal): boolean {
+    if (stop.aborted || this.#quotas.length > 0 || this.#replays.waiting) return false;
+    return this.#patience.has(this.#ledger.pending);
   }
 
   async #loadParked(): Promise<boolean> {

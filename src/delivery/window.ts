@@ -44,8 +44,8 @@ export class Window {
   readonly #streams = new Map<StreamName, Slot[]>();
   #records = 0;
   #bytes = 0;
-  /** The first record that was skipped since something was taken. */
-  #skippedAt: number | undefined;
+  /** Whether a record was skipped since something was taken. */
+  #hasSkipped = false;
 
   constructor(limit: WindowLimit) {
     this.#limit = limit;
@@ -72,16 +72,13 @@ export class Window {
     this.#bytes += entry.bytes;
   }
 
-  /** `now` is of the steady clock. True for the first one since something was taken. */
-  skip(
-    { stream, epoch, position }: Place,
-    { as, now }: { readonly as: 'filtered' | 'expired'; readonly now: number },
-  ): boolean {
+  /** True for the first one since something was taken. */
+  skip({ stream, epoch, position }: Place, as: 'filtered' | 'expired'): boolean {
     const slots = this.#slots(stream);
     const last = slots.at(-1);
     const cursor = { epoch, position };
-    const isFirst = this.#skippedAt === undefined;
-    this.#skippedAt ??= now;
+    const isFirst = !this.#hasSkipped;
+    this.#hasSkipped = true;
     const skipped =
       last && 'skipped' in last ? last.skipped : { first: cursor, cursor, read: 0, filtered: 0, expired: 0 };
     skipped.cursor = cursor;
@@ -109,17 +106,16 @@ export class Window {
       }
     }
     if (taken.cursors.size === 0) return undefined;
-    this.#skippedAt = undefined;
+    this.#hasSkipped = false;
     return taken;
   }
 
-  /** Since when all that could be taken is a cursor's way past what is not published; undefined when there is more, or nothing. */
-  get onlySkipsSince(): number | undefined {
-    const onlySkips = [...this.#streams.values()].every(([first, second]) => {
+  /** All that could be taken, if anything, is a cursor's way past what is not published. */
+  get onlySkips(): boolean {
+    return [...this.#streams.values()].every(([first, second]) => {
       const waits = second === undefined || ('entry' in second && second.entry.effect === undefined);
       return first === undefined || ('skipped' in first ? waits : first.entry.effect === undefined);
     });
-    return onlySkips ? this.#skippedAt : undefined;
   }
 
   committed({ entries }: Taken): void {

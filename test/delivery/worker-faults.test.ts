@@ -52,7 +52,7 @@ interface Broker {
   publish?: Adapter['publish'];
 }
 
-type Options = Partial<Pick<RouteWorkerOptions, 'journal' | 'create' | 'route'>>;
+type Options = Partial<Pick<RouteWorkerOptions, 'journal' | 'create' | 'route' | 'window'>>;
 
 const ROUTE: Route = {
   name: 'r' as RouteName,
@@ -244,7 +244,10 @@ test('an adapter that rejects long after its deadline harms nobody', { timeout: 
   await vi.waitUntil(() => new Set(broker.arrived).size === 20, { timeout: 10_000 });
 });
 
-test('what a route does not want costs it two commits a second at most, and none of it is left open at a stop', async () => {
+test.each([
+  ['what a route does not want costs it two commits a second', 'filtered', 500],
+  ['what a route delivers one by one costs it twenty commits a second', 'delivered', 50],
+] as const)('%s at most, and none of it is left open at a stop', async (_, fate, apartMs) => {
   const broker: Broker = { up: true, arrived: [] };
   let settled = 0;
   const settle: Journal['settle'] = (settlement) => {
@@ -252,14 +255,16 @@ test('what a route does not want costs it two commits a second at most, and none
     return journal.settle(settlement);
   };
   const picky = { ...ROUTE, decide: () => ({ kind: 'filtered' }) } satisfies Route;
+  const route = fate === 'filtered' ? picky : ROUTE;
   const began = performance.now();
-  const { stop, ended } = start(broker, { route: picky, journal: journalBut({ settle }) });
+  const window = { records: 1_000, bytes: 1_000_000 };
+  const { stop, ended } = start(broker, { route, window, journal: journalBut({ settle }) });
   for (let count = 1; count <= 60; count += 1) await append(count);
-  await vi.waitUntil(async () => (await stateOf())?.counters.filtered === 60, { timeout: 10_000 });
-  expect(settled).toBeLessThanOrEqual(1 + (performance.now() - began) / 500);
+  await vi.waitUntil(async () => (await stateOf())?.counters[fate] === 60, { timeout: 10_000 });
+  expect(settled).toBeLessThanOrEqual(1 + (performance.now() - began) / apartMs);
   await append(61);
   stop.abort();
   await ended;
   const { counters, lag } = (await stateOf()) ?? expect.unreachable();
-  expect({ filtered: counters.filtered, lag }).toEqual({ filtered: counters.read, lag: 61 - counters.read });
+  expect({ settled: counters[fate], lag }).toEqual({ settled: counters.read, lag: 61 - counters.read });
 });
