@@ -10,6 +10,7 @@ import { packRecords, rowOf, unpackPage } from './packed-records.ts';
 import { PaperTrail } from './paper-trail.ts';
 import type { Journal, JournalOptions, JournalStats } from './port.ts';
 import type { AppendResult, Calls, Limit, ParkedRows, SettleArgument, Usage } from './protocol.ts';
+import { RecentPages } from './recent-pages.ts';
 import type {
   Append,
   Appended,
@@ -43,6 +44,7 @@ const GRACE_MS = 60_000;
 const CLOSE_MS = 3_000;
 /** A page that the worker reads between two commits. */
 const PAGE: Limit = { records: 1_000, bytes: 1024 * 1024 };
+const RECENT_PAGES = 4;
 
 /** The daemon's side: the streams' states, the tail, and what waits for a commit; the file is the worker's. */
 export class SqliteJournal implements Journal {
@@ -51,6 +53,7 @@ export class SqliteJournal implements Journal {
   readonly #note: OwnerNote;
   readonly #commits: Commits;
   readonly #ring: TailRing;
+  readonly #pages = new RecentPages(RECENT_PAGES);
   readonly #states = new Map<StreamName, StreamState>();
   readonly #listeners = new Set<() => void>();
   readonly #upkeep: Upkeep;
@@ -80,6 +83,7 @@ export class SqliteJournal implements Journal {
     const ask: DeadLetterDoors['ask'] = (kind, argument) => this.#ask(kind, argument);
     this.deadLetters = new DeadLetterOffice({ ask, commits: this.#commits, log: settings.log });
     const onFloor = (stream: StreamName, floor: ResourceVersion | undefined) => {
+      this.#pages.clear();
       const state = this.#states.get(stream);
       if (state) this.#states.set(stream, { ...state, floor: higher(state.floor, floor) });
     };
@@ -104,12 +108,17 @@ export class SqliteJournal implements Journal {
   }
 
   async read(stream: StreamName, after: Cursor, limit: Limit): Promise<readonly JournalRecord[]> {
-    const tail = this.#ring.read(stream, after, limit);
-    if (tail) return tail;
+    const inMemory = () => this.#ring.read(stream, after, limit) ?? this.#pages.read(stream, after, limit);
+    const found = inMemory();
+    if (found) return found;
     const page = { records: Math.min(limit.records, PAGE.records), bytes: Math.min(limit.bytes, PAGE.bytes) };
-    const turn = this.#reading.then(async () =>
-      unpackPage(await this.#link.call('read', { stream, after, limit: page })),
-    );
+    const turn = this.#reading.then(async () => {
+      const meanwhile = inMemory();
+      if (meanwhile) return meanwhile;
+      const records = unpackPage(await this.#link.call('read', { stream, after, limit: page }));
+      this.#pages.keep({ stream, after, records });
+      return records;
+    });
     this.#reading = turn.catch(() => {});
     return turn;
   }
@@ -248,7 +257,7 @@ export class SqliteJournal implements Journal {
   #follow(state: StreamState, added: readonly JournalRecord[], hidden: boolean): void {
     const before = this.#states.get(state.stream);
     this.#states.set(state.stream, state);
-    this.#ring.advance(state, added, hidden);
+    if (!this.#ring.advance(state, added, hidden)) this.#pages.clear();
     if (before?.epoch === state.epoch && before.rv === state.rv && added.length === 0) return;
     this.#advanced ??= setImmediate(() => {
       this.#advanced = undefined;

@@ -30,7 +30,10 @@ export interface Journal extends AsyncDisposable {
    */
   append(append: Append, signal: AbortSignal): Promise<Appended>;
 
-  /** Records behind `after`, in order, up to the stream's watermark; empty when there are none yet. */
+  /**
+   * Records behind `after`, in order, up to the stream's watermark; empty when there are none yet. Fewer than the limit
+   * allows do not mean that there are no more.
+   */
   read(
     stream: StreamName,
     after: Cursor,

@@ -6,6 +6,7 @@
  * new epoch behind hidden rows), the tail is given up, and a new one begins at the watermark.
  */
 import { type Cursor, compareCursors, type StreamName } from '../envelope/position.ts';
+import { pageBehind } from './page.ts';
 import type { Limit } from './protocol.ts';
 import type { JournalRecord, StreamState } from './record.ts';
 import { visibleEnd } from './watermark.ts';
@@ -38,8 +39,11 @@ export class TailRing {
     this.#maxBytes = maxBytes;
   }
 
-  /** Takes up what one commit has brought to a stream: its new state and those records that were not there before. */
-  advance(state: StreamState, added: readonly JournalRecord[], hidden: boolean): void {
+  /**
+   * Takes up what one commit has brought to a stream: its new state and those records that were not there before. False
+   * when its tail was given up.
+   */
+  advance(state: StreamState, added: readonly JournalRecord[], hidden: boolean): boolean {
     const visible = visibleEnd(state);
     const readable = added.filter((record) => compareCursors(record, visible) <= 0).sort(compareCursors);
     const tail = this.#tails.get(state.stream);
@@ -47,25 +51,20 @@ export class TailRing {
     const revealed = tail?.hidden && compareCursors(tail.visible, visible) !== 0;
     if (!tail || revealed || (first && compareCursors(first, tail.end) <= 0)) {
       this.#restart(state.stream, visible, hidden);
-      return;
+      return false;
     }
     tail.hidden = hidden;
     tail.visible = visible;
     for (const record of readable) this.#push(tail, record);
     this.#evict();
+    return true;
   }
 
   /** Records behind `after`, or undefined when only the file can tell. */
   read(stream: StreamName, after: Cursor, limit: Limit): readonly JournalRecord[] | undefined {
     const tail = this.#tails.get(stream);
     if (!tail || compareCursors(after, tail.from) < 0) return undefined;
-    const first = firstBehind(tail, after);
-    let last = first;
-    for (let bytes = 0; last < tail.records.length && last - first < limit.records; last += 1) {
-      bytes += tail.records[last]?.data.length ?? 0;
-      if (bytes > limit.bytes && last > first) break;
-    }
-    return tail.records.slice(first, last);
+    return pageBehind(tail.records, { head: tail.head, after, limit });
   }
 
   #restart(stream: StreamName, visible: Cursor, hidden: boolean): void {
@@ -109,16 +108,4 @@ export class TailRing {
 
 function sizeOf(record: JournalRecord | undefined): number {
   return record === undefined ? 0 : record.data.length + OVERHEAD;
-}
-
-function firstBehind(tail: Tail, after: Cursor): number {
-  let low = tail.head;
-  let high = tail.records.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const record = tail.records[middle];
-    if (record && compareCursors(record, after) > 0) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
