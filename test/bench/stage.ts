@@ -18,7 +18,7 @@ export interface StageSpec extends Pick<DaemonSpec, 'journal' | 'flags' | 'start
   readonly route?: object;
   readonly bytes?: number;
   /** Routes behind these, which take none of it. */
-  readonly more?: readonly object[];
+  readonly more?: readonly { readonly name: string }[];
   /** What the API server has before the daemon starts. */
   readonly before?: (load: Peer<LoadCalls>) => Promise<void>;
 }
@@ -26,7 +26,6 @@ export interface StageSpec extends Pick<DaemonSpec, 'journal' | 'flags' | 'start
 export interface Stage extends AsyncDisposable {
   readonly load: Peer<LoadCalls>;
   readonly daemon: Daemon;
-  readonly routes: readonly string[];
   /** Writes so many Events; settles when they are written. */
   emit(count: number, perSecond?: number): Promise<void>;
   /** Settles when every route has done with all that was written. */
@@ -55,16 +54,16 @@ export async function openStage(of: StageSpec): Promise<Stage> {
       routes: [...all.map(({ name, to }) => ({ name, ...start, ...route, to: { broker: name, ...to } })), ...more],
     }),
   );
-  const routes = all.map(({ name }) => name);
+  const routes = [...all, ...more].map(({ name }) => name);
   let sent = 0;
   const stage: Omit<Stage, typeof Symbol.asyncDispose> = {
-    ...{ load, daemon, routes },
+    ...{ load, daemon },
     async emit(count: number, perSecond = FLOOD) {
       await load.call('load', { ...EVENTS, bytes, rate: perSecond, forSeconds: count / perSecond });
       sent += count;
     },
     async settled() {
-      for (const name of routes) await daemon.until(name, sent);
+      await daemon.until(routes, sent);
     },
   };
   return handOver(scope, stage);

@@ -30,7 +30,7 @@ export const coldStart: Bench = {
           brokers: { it: broker.config },
           routes: [{ name: 'all', startFrom: 'oldest', to: { broker: 'it', ...to } }],
         });
-        await daemon.until('all', 1);
+        await daemon.until(['all'], 1);
         seconds.push((performance.now() - began) / 1_000);
       }
       const ours = spreadOf(seconds);
@@ -66,7 +66,7 @@ export const openEvents: Bench = {
     };
     await using stage = await openStage({ brokers: [broker], startFrom: 'oldest', before: fill });
     const began = performance.now();
-    await stage.daemon.until('kafka-0', count, 200);
+    await stage.daemon.until(['kafka-0'], count, 200);
     const seconds = (performance.now() - began) / 1_000;
     const { peakMiB } = await memory(stage.daemon.pid);
     const what = `${count} open Events`;
