@@ -10,7 +10,8 @@ import { runCli } from '../cli/run-cli.ts';
 import { mosquittoSub } from '../contract/mosquitto-sub.ts';
 import { disorderIn } from '../main-job/books.ts';
 import { metricsAt, startDaemonProcess, until } from '../main-job/daemon-process.ts';
-import { everythingTo, mqttSubscriber, natsSubscriber, type Seen } from '../main-job/subscribers.ts';
+import type { Seen } from '../main-job/seen.ts';
+import { everythingTo, mqttSubscriber, natsSubscriber } from '../main-job/subscribers.ts';
 
 const nats = backend('nats');
 const mosquitto = backend('mosquitto');

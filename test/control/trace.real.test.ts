@@ -12,11 +12,11 @@ import type { KubeAddress } from '../backends/kube.ts';
 import { EventWriter, type NewEvent } from '../backends/load.ts';
 import { freePort, type Program } from '../backends/process.ts';
 import { startDaemonProcess, until, watching } from '../main-job/daemon-process.ts';
+import { placeOf } from '../main-job/seen.ts';
 import {
   everythingTo,
   kafkaSubscriber,
   natsSubscriber,
-  placeOf,
   pubSubSubscriber,
   type Subscriber,
 } from '../main-job/subscribers.ts';

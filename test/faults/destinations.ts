@@ -8,6 +8,7 @@ import kafkajs from 'kafkajs';
 import { natsReady } from '../backends/nats.ts';
 import { type Program, until } from '../backends/process.ts';
 import { NatsWire } from '../contract/nats-wire.ts';
+import type { Seen } from '../main-job/seen.ts';
 import {
   kafkaSubscriber,
   mqttSession,
@@ -15,7 +16,6 @@ import {
   type Place,
   PUBSUB_PROJECT,
   pubSubSubscriber,
-  type Seen,
   type Subscriber,
 } from '../main-job/subscribers.ts';
 import type { Broker, BrokerName } from './brokers.ts';

@@ -1,7 +1,7 @@
 /** What was recorded of one fault: all that the promises are judged by, and nothing that the daemon only claims. */
 import type { TruthRevision } from '../backends/truth.ts';
 import type { Gap } from '../main-job/gaps.ts';
-import type { Seen } from '../main-job/subscribers.ts';
+import type { Seen } from '../main-job/seen.ts';
 import type { BrokerName } from './brokers.ts';
 import type { Scrape } from './scrape.ts';
 import type { StoppedJournal } from './stopped-journal.ts';

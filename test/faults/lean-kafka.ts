@@ -1,7 +1,8 @@
 /** A Kafka of one's own for a million Events, which must fit into the memory of whoever judges. */
 import { createHash } from 'node:crypto';
 import { startKafka } from '../backends/kafka.ts';
-import { kafkaSubscriber, type Seen } from '../main-job/subscribers.ts';
+import type { Seen } from '../main-job/seen.ts';
+import { kafkaSubscriber } from '../main-job/subscribers.ts';
 import { type Broker, brokerOf, owned } from './brokers.ts';
 
 export async function leanKafka(): Promise<Broker> {

@@ -1,7 +1,7 @@
 /** The judge judged: a history in which one thing is wrong breaks the promise that speaks of it, and no other. */
 import { expect, test } from 'vitest';
 import type { TruthRevision } from '../backends/truth.ts';
-import { placeOf, type Seen } from '../main-job/subscribers.ts';
+import { placeOf, type Seen } from '../main-job/seen.ts';
 import { classify } from './classes.ts';
 import type { History, RouteHistory } from './history.ts';
 import { PROMISES, WINDOW } from './promises.ts';

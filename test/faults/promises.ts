@@ -1,6 +1,6 @@
 /** Each promise is one function over the recorded history; what it says when it is broken is the promise. */
 import { disorderIn, idOf } from '../main-job/books.ts';
-import { placeOf } from '../main-job/subscribers.ts';
+import { placeOf } from '../main-job/seen.ts';
 import { type Class, classify } from './classes.ts';
 import type { History, RouteHistory } from './history.ts';
 import type { RouteCounters } from './scrape.ts';

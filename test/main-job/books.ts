@@ -1,5 +1,5 @@
 import type { TruthRevision } from '../backends/truth.ts';
-import type { Seen } from './subscribers.ts';
+import type { Seen } from './seen.ts';
 
 /** What became of every revision that etcd stored, on one route. */
 export interface Books {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { TruthRevision } from '../backends/truth.ts';
 import { idOf } from './books.ts';
-import type { Seen } from './subscribers.ts';
+import type { Seen } from './seen.ts';
 
 /** What a gap record says: in (from, to] some of the history could not be had; without `from`, since the beginning. */
 export type Gap = z.infer<typeof Data>['gap'];

@@ -11,7 +11,8 @@ import { type TruthRevision, watchTruth } from '../backends/truth.ts';
 import { schemaErrors } from '../envelope/schema.ts';
 import { booksOf, idOf, tableOf } from './books.ts';
 import { startDaemonProcess, until, watching } from './daemon-process.ts';
-import { everythingTo, natsSubscriber, type Seen } from './subscribers.ts';
+import type { Seen } from './seen.ts';
+import { everythingTo, natsSubscriber } from './subscribers.ts';
 
 const kube = backend('kube');
 const nats = backend('nats');

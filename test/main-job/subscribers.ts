@@ -3,35 +3,17 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { PubSub, v1 } from '@google-cloud/pubsub';
-import { CloudEvent, HTTP } from 'cloudevents';
 import { Kafka, logLevel } from 'kafkajs';
 import { connectAsync } from 'mqtt';
-import { type Receipt, STRUCTURED_CONTENT_TYPE } from '../../src/adapter.ts';
+import { STRUCTURED_CONTENT_TYPE } from '../../src/adapter.ts';
 import type { KafkaAddress } from '../backends/kafka.ts';
 import type { MosquittoAddress } from '../backends/mosquitto.ts';
 import type { NatsAddress } from '../backends/nats.ts';
 import type { PubSubAddress } from '../backends/pubsub.ts';
-import type { Received } from '../contract/harness.ts';
 import { mosquittoSub } from '../contract/mosquitto-sub.ts';
 import { readStream } from '../contract/nats-streams.ts';
 import { NatsWire } from '../contract/nats-wire.ts';
-
-/** A CloudEvent in the order in which the subscriber got it. */
-export interface Seen {
-  readonly id: string;
-  readonly partitionkey: string;
-  readonly sequence: string;
-  /** Parts of one topic that have an order of their own, such as the partitions; the order holds within each. */
-  readonly part: string;
-  /** Where it lies on the broker, as `placeOf` writes it; undefined where the broker has no name for that. */
-  readonly place?: string;
-  /** The broker's own key, where it has one. */
-  readonly key: string | undefined;
-  readonly type: string;
-  /** All of the envelope's, by name. */
-  readonly attributes: Readonly<Record<string, unknown>>;
-  readonly data: unknown;
-}
+import { decode, decoder, type Seen } from './seen.ts';
 
 /** Where the daemon shall publish: the entries of its config. */
 export interface Place {
@@ -50,38 +32,6 @@ export function everythingTo(...places: readonly Place[]) {
   return {
     brokers: Object.fromEntries(places.map(({ route, broker }) => [route, broker])),
     routes: places.map(({ route, to }) => ({ name: route, to: { broker: route, ...to } })),
-  };
-}
-
-/** What a receipt names, less whether it was a repeat: two receipts of one message give the same text. */
-export function placeOf({ duplicate: _, ...names }: Receipt): string {
-  return Object.keys(names)
-    .sort()
-    .map((name) => `${name} ${names[name]}`)
-    .join(', ');
-}
-
-/** As the CloudEvents SDK understands it, which shares no code with the daemon. */
-function decode({ key, headers, body, place }: Received, part: string): Seen {
-  const plain = Object.entries(headers).map(([name, value]) => {
-    const attribute = name.toLowerCase().replace(/^ce[-_]/, 'ce-');
-    return [attribute, attribute === 'content-type' ? value.split(';')[0] : value] as const;
-  });
-  const event = HTTP.toEvent({ headers: Object.fromEntries(plain), body: new TextDecoder().decode(body) });
-  if (!(event instanceof CloudEvent)) throw new Error('not one CloudEvent');
-  event.validate();
-  const { data, ...attributes } = event.toJSON();
-  const { id, partitionkey, sequence, type } = attributes;
-  return {
-    id: String(id),
-    partitionkey: String(partitionkey),
-    sequence: String(sequence),
-    part,
-    ...(place && { place: placeOf(place) }),
-    key,
-    type: String(type),
-    attributes,
-    data,
   };
 }
 
@@ -148,11 +98,12 @@ function kafkaEvent(line: string, known: Map<string, Seen>, lean: (seen: Seen) =
 export async function mqttSubscriber({ url }: MosquittoAddress): Promise<Subscriber> {
   const root = randomUUID();
   const reader = await mosquittoSub({ url, topic: `${root}/#`, protocolVersion: 5 });
+  const decoded = decoder();
   return {
     route: 'mqtt',
     broker: { mqtt: { url } },
     to: { topic: `${root}/{event.metadata.namespace}/{event.regarding.kind}/{event.reason}` },
-    seen: async () => (await reader.received(0)).map((one) => decode(one, 'all')),
+    seen: async () => (await reader.received(0)).map((one) => decoded(one, 'all')),
     [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
   };
 }
@@ -195,9 +146,10 @@ export async function natsSubscriber(
   const whole = { name: stream, subjects: [`${stream}.all`], storage: 'file', retention: 'limits', ...config };
   await wire.jetStream(`STREAM.CREATE.${stream}`, whole);
   const reader = readStream(at, `stream.${stream}`);
+  const decoded = decoder();
   return {
     ...natsPlace(at, stream),
-    seen: async () => (await reader.received(0)).map((one) => decode(one, 'all')),
+    seen: async () => (await reader.received(0)).map((one) => decoded(one, 'all')),
     async count() {
       await using asking = await NatsWire.connect(at);
       const { state } = await asking.jetStream<{ state: { messages: number } }>(`STREAM.INFO.${stream}`, {});
@@ -214,6 +166,7 @@ export async function natsSubscribers(at: NatsAddress): Promise<readonly Subscri
   await using wire = await NatsWire.connect(at);
   await wire.jetStream(`STREAM.CREATE.${name}`, { name, subjects, storage: 'file', retention: 'limits' });
   const reader = readStream(at, `stream.${name}`);
+  const decoded = decoder();
   const subscriber = (route: string, subject: string): Subscriber => ({
     route,
     broker: { nats: { servers: [at.url] } },
@@ -222,7 +175,7 @@ export async function natsSubscribers(at: NatsAddress): Promise<readonly Subscri
       const all = await reader.received(0);
       return all
         .filter(({ headers }) => headers['Nats-Msg-Id']?.endsWith(`/${route}`))
-        .map((one) => decode(one, 'all'));
+        .map((one) => decoded(one, 'all'));
     },
     async [Symbol.asyncDispose]() {},
   });
