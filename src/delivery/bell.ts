@@ -21,9 +21,10 @@ export class Bell {
   readonly #alarms = new Set<NodeJS.Timeout>();
 
   /** Not before that: a timer may fire a fraction of a millisecond early, and the ring would find nothing due. */
-  ringIn(ms: number): void {
+  ringIn(ms: number, before: () => void = () => {}): void {
     const alarm = setTimeout(() => {
       this.#alarms.delete(alarm);
+      before();
       this.ring();
     }, Math.ceil(ms) + 1);
     this.#alarms.add(alarm);

@@ -44,7 +44,6 @@ export class Ledger {
   readonly #pace: Pace;
   /** Parked messages that have been delivered or have died, to be committed. */
   #unparked: Entry[] = [];
-  #isUrgent = false;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -117,10 +116,11 @@ export class Ledger {
     this.#queues.landed(batch, again);
   }
 
-  /** How urgent a commit is: a lane waits for one that parks or unparks. */
-  get pending(): Pending {
-    if (this.#isUrgent || !this.#window.hasRoom) return 'urgent';
-    return this.#window.onlySkips ? 'skipped' : 'delivered';
+  /** The most urgent of what could be committed, if anything: a lane waits for what leaves it, and `fill` for room. */
+  get pending(): Pending | undefined {
+    const { pending, hasRoom } = this.#window;
+    const isUrgent = this.#unparked.length > 0 || (pending !== undefined && !hasRoom);
+    return isUrgent ? 'urgent' : pending;
   }
 
   /** What can be committed now. `committed` is called when it has been. */
@@ -128,7 +128,7 @@ export class Ledger {
     const taken = this.#window.take();
     const unparked = this.#unparked;
     if (taken === undefined && unparked.length === 0) return undefined;
-    [this.#unparked, this.#isUrgent] = [[], false];
+    this.#unparked = [];
     return {
       settlement: settlementOf(this.#options.route.name, taken, unparked),
       committed: () => {
@@ -150,6 +150,7 @@ export class Ledger {
       const inTheWay = first.parked === undefined || behind.some(({ parked }) => parked === undefined);
       const stuck = first.breaks > 0 ? this.#pace.isUndecided(first) : first.failures > 0 && inTheWay;
       if (stuck) this.#park(first, key, { verdict, waitMs: 0 });
+      if (first.effect !== undefined) this.#options.bell.ring();
     }
   }
 
@@ -283,7 +284,6 @@ export class Ledger {
     entry.effect = effect;
     this.#pace.settled(entry);
     if (entry.parked !== undefined) this.#unparked.push(entry);
-    this.#isUrgent ||= entry.parked !== undefined || effect.kind === 'parked';
   }
 
   /**

@@ -1,23 +1,23 @@
 import type { Clock } from '../clock.ts';
 import type { Bell } from './bell.ts';
 
-/** The most urgent of what a route could commit: `urgent` is what a lane waits for, or a window without room. */
+/** The most urgent of what a route could commit: `urgent` is what a lane waits for, or a full window. */
 export type Pending = 'urgent' | 'delivered' | 'skipped';
 
 const WAITS_MS = { urgent: 0, delivered: 50, skipped: 500 } as const satisfies Record<Pending, number>;
 
 /**
- * How often a route commits. A commit costs about as much for one message as for many, and a crash repeats at most what waits
- * for it. So one that says what was delivered comes at most twenty times a second, and one for a cursor that only passes what
- * the route does not want twice, or they would cost two hundred routes more than all else. The first after a while is made
- * at once.
+ * How often a route commits. A commit costs about as much for one message as for many, and a crash repeats what was not
+ * committed. So one that says what was delivered comes at most twenty times a second, and one for a cursor that only passes
+ * what the route does not want twice, or they would cost two hundred routes more than all else. The first after a while is
+ * made at once.
  */
 export class Patience {
   readonly #clock: Clock;
   readonly #bell: Bell;
-  /** By the steady clock: the last commit, and when the bell rings to look whether the next one is due. */
+  /** By the steady clock: the last commit, and when the bell will ring to look whether the next one is due. */
   #committedAt = Number.NEGATIVE_INFINITY;
-  #lookAt = Number.NEGATIVE_INFINITY;
+  #lookAt = Number.POSITIVE_INFINITY;
 
   constructor({ clock, bell }: { readonly clock: Clock; readonly bell: Bell }) {
     this.#clock = clock;
@@ -33,9 +33,11 @@ export class Patience {
     const now = this.#clock.steady();
     const due = this.#committedAt + WAITS_MS[pending];
     if (due <= now) return false;
-    if (this.#lookAt <= now || due < this.#lookAt) {
+    if (due < this.#lookAt) {
       this.#lookAt = due;
-      this.#bell.ringIn(due - now);
+      this.#bell.ringIn(due - now, () => {
+        this.#lookAt = Number.POSITIVE_INFINITY;
+      });
     }
     return true;
   }

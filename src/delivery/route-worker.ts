@@ -250,7 +250,8 @@ export class RouteWorker {
   /** Whether what could be committed may wait for more of it. */
   #isPatient(stop: AbortSignal): boolean {
     if (stop.aborted || this.#quotas.length > 0 || this.#replays.waiting) return false;
-    return this.#patience.has(this.#ledger.pending);
+    const { pending } = this.#ledger;
+    return pending !== undefined && this.#patience.has(pending);
   }
 
   async #loadParked(): Promise<boolean> {

@@ -44,8 +44,6 @@ export class Window {
   readonly #streams = new Map<StreamName, Slot[]>();
   #records = 0;
   #bytes = 0;
-  /** Whether a record was skipped since something was taken. */
-  #hasSkipped = false;
 
   constructor(limit: WindowLimit) {
     this.#limit = limit;
@@ -72,19 +70,17 @@ export class Window {
     this.#bytes += entry.bytes;
   }
 
-  /** True for the first one since something was taken. */
+  /** True for the first one in a row: the others only lengthen what is known to wait. */
   skip({ stream, epoch, position }: Place, as: 'filtered' | 'expired'): boolean {
     const slots = this.#slots(stream);
     const last = slots.at(-1);
     const cursor = { epoch, position };
-    const isFirst = !this.#hasSkipped;
-    this.#hasSkipped = true;
-    const skipped =
-      last && 'skipped' in last ? last.skipped : { first: cursor, cursor, read: 0, filtered: 0, expired: 0 };
+    const isFirst = !last || 'entry' in last;
+    const skipped = isFirst ? { first: cursor, cursor, read: 0, filtered: 0, expired: 0 } : last.skipped;
     skipped.cursor = cursor;
     skipped.read += 1;
     skipped[as] += 1;
-    if (!last || 'entry' in last) slots.push({ skipped });
+    if (isFirst) slots.push({ skipped });
     return isFirst;
   }
 
@@ -92,7 +88,7 @@ export class Window {
   take(): Taken | undefined {
     const taken = { cursors: new Map<StreamName, Cursor>(), entries: [] as Entry[], read: 0, filtered: 0, expired: 0 };
     for (const [stream, slots] of this.#streams) {
-      const end = slots.findIndex((slot) => 'entry' in slot && slot.entry.effect === undefined);
+      const end = slots.findIndex(isOpen);
       for (const slot of slots.splice(0, end < 0 ? slots.length : end)) {
         taken.cursors.set(stream, cursorOf(slot));
         if ('skipped' in slot) {
@@ -106,16 +102,18 @@ export class Window {
       }
     }
     if (taken.cursors.size === 0) return undefined;
-    this.#hasSkipped = false;
     return taken;
   }
 
-  /** All that could be taken, if anything, is a cursor's way past what is not published. */
-  get onlySkips(): boolean {
-    return [...this.#streams.values()].every(([first, second]) => {
-      const waits = second === undefined || ('entry' in second && second.entry.effect === undefined);
-      return first === undefined || ('skipped' in first ? waits : first.entry.effect === undefined);
-    });
+  /** What could be taken: `skipped` when it is no more than a cursor's way past what is not published. */
+  get pending(): 'delivered' | 'skipped' | undefined {
+    let found: 'skipped' | undefined;
+    for (const [first, second] of this.#streams.values()) {
+      if (first === undefined || isOpen(first)) continue;
+      if ('entry' in first || (second !== undefined && !isOpen(second))) return 'delivered';
+      found = 'skipped';
+    }
+    return found;
   }
 
   committed({ entries }: Taken): void {
@@ -156,6 +154,11 @@ export class Window {
     this.#records -= 1;
     this.#bytes -= entry.bytes;
   }
+}
+
+/** Nothing behind it can be committed. */
+function isOpen(slot: Slot): boolean {
+  return 'entry' in slot && slot.entry.effect === undefined;
 }
 
 function cursorOf(slot: Slot): Cursor {

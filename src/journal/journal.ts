@@ -1,6 +1,7 @@
+import { setImmediate as immediate } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { gapRecord } from '../envelope/gap.ts';
-import type { Cursor, ResourceVersion, StreamName } from '../envelope/position.ts';
+import type { Cursor, StreamName } from '../envelope/position.ts';
 import { Commits } from './commits.ts';
 import { type DeadLetterDoors, DeadLetterOffice } from './dead-letter-office.ts';
 import type { OwnerNote } from './file-system.ts';
@@ -26,7 +27,7 @@ import type {
   StreamState,
 } from './record.ts';
 import { TailRing } from './ring.ts';
-import { Upkeep } from './upkeep.ts';
+import { Upkeep, type UpkeepOptions } from './upkeep.ts';
 import { higher } from './watermark.ts';
 
 export interface Settings extends JournalOptions {
@@ -82,12 +83,14 @@ export class SqliteJournal implements Journal {
     });
     const ask: DeadLetterDoors['ask'] = (kind, argument) => this.#ask(kind, argument);
     this.deadLetters = new DeadLetterOffice({ ask, commits: this.#commits, log: settings.log });
-    const onFloor = (stream: StreamName, floor: ResourceVersion | undefined) => {
+    const onTrim: UpkeepOptions['onTrim'] = (floors) => {
       this.#pages.clear();
-      const state = this.#states.get(stream);
-      if (state) this.#states.set(stream, { ...state, floor: higher(state.floor, floor) });
+      for (const { stream, floor } of floors) {
+        const state = this.#states.get(stream);
+        if (state) this.#states.set(stream, { ...state, floor: higher(state.floor, floor) });
+      }
     };
-    this.#upkeep = new Upkeep({ ...settings, commits: this.#commits, onFloor });
+    this.#upkeep = new Upkeep({ ...settings, commits: this.#commits, onTrim });
     this.#upkeep.committed(opened.usage);
     if (settings.idle) this.#upkeep.end();
     else this.#grace = setTimeout(() => this.#closeOthers().catch(() => {}), GRACE_MS).unref();
@@ -114,7 +117,8 @@ export class SqliteJournal implements Journal {
     const page = { records: Math.min(limit.records, PAGE.records), bytes: Math.min(limit.bytes, PAGE.bytes) };
     const turn = this.#reading.then(async () => {
       const meanwhile = inMemory();
-      if (meanwhile) return meanwhile;
+      // One page may be for a thousand routes: whoever waits for input or output has a turn between two of them.
+      if (meanwhile) return immediate(meanwhile);
       const records = unpackPage(await this.#link.call('read', { stream, after, limit: page }));
       this.#pages.keep({ stream, after, records });
       return records;

@@ -10,12 +10,15 @@ interface Page {
   readonly records: readonly JournalRecord[];
 }
 
+/** A page that is larger holds a single record. */
+const MOST_BYTES = 1024 * 1024;
+
 /**
  * The pages that were read last from the file. Routes that fall behind do so together, as after a start or in a flood: each
  * page is then read and decoded once and not by each of them, and they share its records.
  *
  * A page stays true while no late row comes to stand among what could be read already and retention deletes nothing: whoever
- * does one or the other clears. Retention does so every few seconds, which costs nothing.
+ * does one or the other clears. Retention looks every few seconds, so nothing stays here that nobody reads.
  */
 export class RecentPages {
   readonly #most: number;
@@ -27,7 +30,8 @@ export class RecentPages {
   }
 
   keep(page: Page): void {
-    if (page.records.length === 0) return;
+    const bytes = page.records.reduce((sum, { data }) => sum + data.length, 0);
+    if (bytes === 0 || bytes > MOST_BYTES) return;
     this.#pages.add(page);
     for (const oldest of this.#pages) if (this.#pages.size > this.#most) this.#pages.delete(oldest);
   }

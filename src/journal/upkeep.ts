@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { type Cursor, compareCursors, type ResourceVersion, type StreamName } from '../envelope/position.ts';
+import { type Cursor, compareCursors, type StreamName } from '../envelope/position.ts';
 import type { Commits } from './commits.ts';
 import { DeadLetterNews } from './dead-letter-news.ts';
 import type { Holder, TrimResult, Usage } from './protocol.ts';
@@ -7,14 +7,14 @@ import type { RouteName } from './record.ts';
 
 type QuotaListener = (stream: StreamName, upTo: Cursor) => void;
 
-interface UpkeepOptions {
+export interface UpkeepOptions {
   readonly retainMs: number;
   readonly maxBytes: number;
   readonly maxDeadLetters?: number;
   readonly log: Logger;
   readonly commits: Commits;
-  /** Retention has raised a stream's floor. */
-  readonly onFloor: (stream: StreamName, floor: ResourceVersion | undefined) => void;
+  /** Retention has looked, every few seconds at least, and may have deleted what stood up to these floors. */
+  readonly onTrim: (floors: TrimResult['floors']) => void;
 }
 
 const RETENTION_MS = 5_000;
@@ -101,12 +101,12 @@ export class Upkeep {
   }
 
   async #run(): Promise<void> {
-    const { commits, retainMs, onFloor } = this.#options;
+    const { commits, retainMs, onTrim } = this.#options;
     let result: TrimResult;
     do {
       const now = Date.now();
       result = await commits.submit('trim', { before: now - retainMs, now });
-      for (const { stream, floor } of result.floors) onFloor(stream, floor);
+      onTrim(result.floors);
       this.#news.dropped(result.dropped);
     } while (result.steps > 0);
     this.#heldBy(result.holders);

@@ -18,7 +18,7 @@ import type { History, RouteHistory } from './history.ts';
 import { SteadyLoad } from './load.ts';
 import type { Random } from './random.ts';
 import { Scraper } from './scrape.ts';
-import { readStopped, type StoppedJournal } from './stopped-journal.ts';
+import { readStopped, UNREAD } from './stopped-journal.ts';
 import { Volume } from './volume.ts';
 import { DAEMON, type World } from './world.ts';
 
@@ -278,7 +278,7 @@ export class Scene implements AsyncDisposable {
     if (counters.length === 0 || counters.some(({ lag, pending }) => lag + pending > 0)) return false;
     const routes = await this.#routes();
     const { forgotten } = this;
-    const history = { truth: this.#truly(), routes, journal: NOTHING, presents: this.#presents(), forgotten };
+    const history = { truth: this.#truly(), routes, journal: UNREAD, presents: this.#presents(), forgotten };
     const seen = routes.map((route) => route.seen.length).join();
     const atRest = seen === this.#seen;
     this.#seen = seen;
@@ -290,12 +290,3 @@ export class Scene implements AsyncDisposable {
     });
   }
 }
-
-/** What the file holds is not looked at before the daemon has ended. */
-const NOTHING: StoppedJournal = {
-  routes: new Map(),
-  records: new Map(),
-  checkpoints: new Map(),
-  trimmed: false,
-  epochs: 0,
-};

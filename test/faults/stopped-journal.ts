@@ -30,6 +30,15 @@ export interface StoppedJournal {
   readonly epochs: number;
 }
 
+/** What the file holds is not looked at before the daemon has ended. */
+export const UNREAD: StoppedJournal = {
+  routes: new Map(),
+  records: new Map(),
+  checkpoints: new Map(),
+  trimmed: false,
+  epochs: 0,
+};
+
 type Row = Record<string, unknown>;
 
 /** A copy, so that the file is left as the daemon left it: a WAL that is not read yet stays one. */
