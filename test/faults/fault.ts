@@ -32,7 +32,7 @@ export interface Front extends AsyncDisposable {
 }
 
 interface SceneSpec {
-  /** Events written in a second, meanwhile; 0 leaves the writing to the fault. 300 unless given. */
+  /** Events written in a second, meanwhile; 0 leaves the writing to the fault. 300 unless given, 150 in the short form. */
   readonly rate?: number;
   /** Revisions that must have been written, or the fault has proven nothing; 500 unless given. */
   readonly atLeast?: number;

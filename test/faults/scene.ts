@@ -189,8 +189,13 @@ export class Scene implements AsyncDisposable {
     this.moments.push({ what, at: Date.now() });
   }
 
+  /** In the short form faults are shown beside each other, and what is written meanwhile takes most of the processors. */
+  get #steadyRate(): number {
+    return this.quick ? 150 : 300;
+  }
+
   /** Begins to write, at the fault's rate unless another is given. */
-  write(rate = this.#parts.fault.scene?.rate ?? 300): void {
+  write(rate = this.#parts.fault.scene?.rate ?? this.#steadyRate): void {
     const { kube, namespace, random } = this.#parts;
     if (rate > 0) this.#load ??= new SteadyLoad(kube.address, { rate, namespace, random });
   }

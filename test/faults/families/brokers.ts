@@ -122,7 +122,7 @@ export const BROKER_FAULTS: readonly Fault[] = [
     name: 'brokers: one of four away',
     alone: true,
     brokers: BROKERS,
-    scene: { settleMs: 600_000 },
+    scene: { rate: 300, settleMs: 600_000 },
     async inject(scene) {
       const away: BrokerName = scene.random.pick(['kafka', 'nats']);
       const program = scene.brokers.find(({ name }) => name === away)?.program;
@@ -138,7 +138,7 @@ export const BROKER_FAULTS: readonly Fault[] = [
     name: 'brokers: one of 50 topics missing',
     alone: true,
     brokers: ['kafka', 'nats', 'pubsub'],
-    scene: { start: splitBrokers({ names: pods, by: 'event.regarding.name', hit: [gone], how: 'gone' }) },
+    scene: { rate: 300, start: splitBrokers({ names: pods, by: 'event.regarding.name', hit: [gone], how: 'gone' }) },
     async inject(scene) {
       // What is acknowledged just before would go with the topic: the comparison begins its outages in silence.
       await alternately(scene, { begin: () => begin(scene), end: () => end(scene) });

@@ -54,7 +54,7 @@ export const CLOCK: readonly Fault[] = [
         await nats?.kill();
         await scene.written(300);
         await set(scene, `${hours > 0 ? '+' : ''}${hours}h`);
-        await scene.written(scene.quick ? 600 : 10_000);
+        await scene.written(scene.quick ? 300 : 10_000);
         await nats?.start();
         await believes(scene, hours);
         await scene.written(300);

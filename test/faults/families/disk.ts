@@ -65,7 +65,8 @@ export const DISK: readonly Fault[] = [
     name: 'disk: full while it runs, starts and stops',
     brokers: BROKERS,
     unavailable: noVolumes,
-    scene: { volumeMiB: 64, journal: { retain: '10s' } },
+    // Slower, and retention makes room for all that comes.
+    scene: { rate: 300, volumeMiB: 64, journal: { retain: '10s' } },
     async inject(scene) {
       for (let round = 0; round < (scene.quick ? 1 : 10); round += 1) {
         for (const phase of scene.random.shuffled(PHASES)) {
@@ -78,7 +79,7 @@ export const DISK: readonly Fault[] = [
   {
     name: 'disk: over the quota, a broker away, its route says expire',
     brokers: BROKERS,
-    scene: { start: { nats: START.nats }, journal: { maxSize: '4MiB' } },
+    scene: { rate: 300, start: { nats: START.nats }, journal: { maxSize: '4MiB' } },
     async inject(scene) {
       await away('nats', scene).kill();
       await scene.written(scene.quick ? 3_000 : 30_000);
@@ -97,7 +98,7 @@ export const DISK: readonly Fault[] = [
   {
     name: 'disk: over the quota, a broker away, its route says block',
     brokers: BROKERS,
-    scene: { start: { nats: START.nats }, journal: { maxSize: '4MiB' }, route: { atQuota: 'block' } },
+    scene: { rate: 300, start: { nats: START.nats }, journal: { maxSize: '4MiB' }, route: { atQuota: 'block' } },
     async inject(scene) {
       await saysAfter(scene, /no Event is taken in until this route/g, () => away('nats', scene).kill());
       await scene.written(scene.quick ? 600 : 10_000);

@@ -148,6 +148,7 @@ function killedAtEach(): Fault {
     name: 'daemon: killed at each failpoint',
     brokers: BROKERS,
     scene: {
+      rate: 300,
       emptyKube: true,
       settleMs: 300_000,
       async front(kube) {
