@@ -17,20 +17,16 @@ export function list(store: Store, selection: Selection, options: ListOptions, s
   const items: Revision[] = [];
   let last: string | undefined;
   let more = false;
-  let remaining = 0;
   for (const state of store.snapshot(revision, from, selection.to)) {
     more = options.limit > 0 && items.length >= options.limit;
-    if (more) remaining++;
-    else {
-      last = state.key;
-      if (selection.matches(state)) items.push(state);
-    }
-    if (more && !selection.all) break;
+    if (more) break;
+    last = state.key;
+    if (selection.matches(state)) items.push(state);
   }
   const metadata = {
     resourceVersion: String(revision),
     ...(more && last !== undefined ? { continue: continueAfter(last.slice(selection.prefix.length), revision) } : {}),
-    ...(more && selection.all ? { remainingItemCount: remaining } : {}),
+    ...(more && selection.all ? { remainingItemCount: store.count(revision, `${last}\0`, selection.to) } : {}),
   };
   return frame(shape, metadata, items);
 }

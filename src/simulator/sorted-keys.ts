@@ -25,6 +25,12 @@ export class SortedKeys {
     }
   }
 
+  /** How many there are in such a range. */
+  count(from: string, to: string | undefined): number {
+    const keys = this.#merged();
+    return Math.max(0, (to === undefined ? keys.length : lowerBound(keys, to)) - lowerBound(keys, from));
+  }
+
   #merged(): readonly string[] {
     if (this.#fresh.size === 0 && this.#gone.size === 0) return this.#sorted;
     const fresh = [...this.#fresh].sort();

@@ -129,10 +129,29 @@ export class Store {
   /** The Events as they were at `revision`, which must not lie before the last compaction, in the order of the keys. */
   *snapshot(revision: number, from: string, to: string | undefined): Generator<Revision> {
     for (const key of this.#keys.range(from, to)) {
-      let state = this.#live.get(key) ?? this.#deleted.get(key);
-      while (state !== undefined && state.resourceVersion > revision) state = state.previous;
-      if (state !== undefined && state.type !== 'DELETED') yield state;
+      const state = this.#stateAt(revision, key);
+      if (state !== undefined) yield state;
     }
+  }
+
+  /** How many Events `snapshot` has. Only what was deleted or has changed since is looked at, or each page of a list would walk it all. */
+  count(revision: number, from: string, to: string | undefined): number {
+    const doubtful = new Set(this.#deleted.keys());
+    const { history } = this;
+    for (let place = history.end - 1; place >= history.first; place--) {
+      const change = history.at(place);
+      if (change === undefined || change.resourceVersion <= revision) break;
+      doubtful.add(change.key);
+    }
+    const isIn = (key: string) => from <= key && (to === undefined || key < to);
+    const absent = [...doubtful].filter((key) => isIn(key) && this.#stateAt(revision, key) === undefined);
+    return this.#keys.count(from, to) - absent.length;
+  }
+
+  #stateAt(revision: number, key: string): Revision | undefined {
+    let state = this.#live.get(key) ?? this.#deleted.get(key);
+    while (state !== undefined && state.resourceVersion > revision) state = state.previous;
+    return state?.type === 'DELETED' ? undefined : state;
   }
 
   /** Forgets every state that was replaced before `revision`. */

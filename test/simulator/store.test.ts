@@ -75,6 +75,10 @@ class Model {
     const first = Math.max(this.store.compacted, FIRST - 1);
     for (let revision = first; revision <= this.#revision; revision++) {
       expect(contents(this.store, revision)).toEqual(this.truth.get(revision));
+      for (const [at, from] of NAMES.entries()) {
+        const its = [from, NAMES[at + 1]] as const;
+        expect(this.store.count(revision, ...its)).toBe([...this.store.snapshot(revision, ...its)].length);
+      }
     }
     this.#checkHistory(first);
   }
