@@ -111,14 +111,13 @@ export class SqliteJournal implements Journal {
   }
 
   async read(stream: StreamName, after: Cursor, limit: Limit): Promise<readonly JournalRecord[]> {
-    const inMemory = () => this.#ring.read(stream, after, limit) ?? this.#pages.read(stream, after, limit);
-    const found = inMemory();
-    if (found) return found;
+    const tail = this.#ring.read(stream, after, limit);
+    if (tail) return tail;
     const page = { records: Math.min(limit.records, PAGE.records), bytes: Math.min(limit.bytes, PAGE.bytes) };
     const turn = this.#reading.then(async () => {
-      const meanwhile = inMemory();
+      const kept = this.#pages.read(stream, after, limit);
       // One page may be for a thousand routes: whoever waits for input or output has a turn between two of them.
-      if (meanwhile) return immediate(meanwhile);
+      if (kept) return immediate(kept);
       const records = unpackPage(await this.#link.call('read', { stream, after, limit: page }));
       this.#pages.keep({ stream, after, records });
       return records;

@@ -54,7 +54,7 @@ test.skipIf(unavailable !== undefined).for(CALLS)(
       }
       expect(said, what).not.toContainEqual({ again: 'acknowledged' });
       await using journal = await open(place);
-      const found = versions(await readAll(journal, undefined, 1_000));
+      const found = versions(await readAll(journal, undefined, { records: 1_000 }));
       expect(found, what).toEqual(found.map((_, at) => String(at + 1)));
       expect(found.length, what).toBeGreaterThanOrEqual(most(said, 'acknowledged'));
       const [route] = await journal.routes();

@@ -39,7 +39,7 @@ async function* linesOf(child: Child): AsyncGenerator<Line> {
 
 async function expectAllUpTo(place: Place, acknowledged: number): Promise<void> {
   await using journal = await open(place);
-  const found = versions(await readAll(journal, undefined, 1_000));
+  const found = versions(await readAll(journal, undefined, { records: 1_000 }));
   expect(found.length).toBeGreaterThanOrEqual(acknowledged);
   expect(found).toEqual(found.map((_, index) => String(index + 1)));
   expect((await journal.streams())[0]?.rv).toBe(found.at(-1));

@@ -12,6 +12,7 @@ import {
   parseResourceVersion,
   positionOf,
   type ResourceVersion,
+  type StreamName,
 } from '../../src/envelope/position.ts';
 import { type OpenOptions, openJournal } from '../../src/journal/open.ts';
 import type { Journal } from '../../src/journal/port.ts';
@@ -120,10 +121,14 @@ export function cursorOf({ epoch, position }: Cursor): Cursor {
 }
 
 /** All that can be read behind `after`, page by page. */
-export async function readAll(journal: Journal, after: Cursor = ORIGIN, records = 100): Promise<JournalRecord[]> {
+export async function readAll(
+  journal: Journal,
+  after: Cursor = ORIGIN,
+  { records = 100, stream = ALL_NAMESPACES }: { readonly records?: number; readonly stream?: StreamName } = {},
+): Promise<JournalRecord[]> {
   const all: JournalRecord[] = [];
   for (let from = after; ; ) {
-    const page = await journal.read(ALL_NAMESPACES, from, { records, bytes: 1024 * 1024 });
+    const page = await journal.read(stream, from, { records, bytes: 1024 * 1024 });
     const last = page.at(-1);
     if (!last) return all;
     all.push(...page);

@@ -126,7 +126,7 @@ export class Life {
     }
     if (to.listing) return;
     const from = before && { epoch: before.epoch, position: event(before.rv ?? 1).position };
-    const read = await journal.read(to.stream, from ?? ORIGIN, { records: 1_000, bytes: 1024 ** 2 });
+    const read = await readAll(journal, from ?? ORIGIN, { stream: to.stream });
     for (const record of read) for (const owed of this.#owed.values()) owed.set(placeOf(to.stream, record), record);
   }
 
@@ -134,7 +134,7 @@ export class Life {
     const at = (await journal.routes()).find((one) => one.route === route)?.cursors;
     const all: JournalRecord[] = [];
     for (const stream of STREAMS) {
-      const records = await journal.read(stream, at?.get(stream) ?? ORIGIN, { records: 1_000, bytes: 8 * 1024 ** 2 });
+      const records = await readAll(journal, at?.get(stream) ?? ORIGIN, { stream });
       all.push(...records.slice(0, most - all.length));
     }
     return all;

@@ -126,10 +126,10 @@ class Subject {
     const needed = model.visible
       .filter((at) => !this.#tight || model.needs(at))
       .map((at) => essence({ ...at.record, ...at }));
-    const found = (await readAll(journal, ORIGIN, 7)).map(essence);
+    const found = (await readAll(journal, ORIGIN, { records: 7 })).map(essence);
     if (this.#tight) expect(found).toEqual(expect.arrayContaining(needed));
     else expect(found).toEqual(needed);
-    const next = await readAll(journal, model.cursor, 3);
+    const next = await readAll(journal, model.cursor, { records: 3 });
     expect(next.map(cursorOf)).toEqual(model.behind(model.cursor).map((at) => cursorOf(at)));
     await this.#checkRoute();
     const { floor: _, ...state } = model.state;
