@@ -54,7 +54,7 @@ export class SqliteJournal implements Journal {
   readonly #note: OwnerNote;
   readonly #commits: Commits;
   readonly #ring: TailRing;
-  readonly #pages = new RecentPages(RECENT_PAGES);
+  readonly #pages = new RecentPages({ pages: RECENT_PAGES, bytes: PAGE.bytes });
   readonly #states = new Map<StreamName, StreamState>();
   readonly #listeners = new Set<() => void>();
   readonly #upkeep: Upkeep;

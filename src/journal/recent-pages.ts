@@ -10,9 +10,6 @@ interface Page {
   readonly records: readonly JournalRecord[];
 }
 
-/** A page that is larger holds a single record. */
-const MOST_BYTES = 1024 * 1024;
-
 /**
  * The pages that were read last from the file. Routes that fall behind do so together, as after a start or in a flood: each
  * page is then read and decoded once and not by each of them, and they share its records.
@@ -21,19 +18,21 @@ const MOST_BYTES = 1024 * 1024;
  * does one or the other clears. Retention looks every few seconds, so nothing stays here that nobody reads.
  */
 export class RecentPages {
-  readonly #most: number;
+  readonly #limit: { readonly pages: number; readonly bytes: number };
   /** The last one that was asked for stands last. */
   readonly #pages = new Set<Page>();
 
-  constructor(most: number) {
-    this.#most = most;
+  /** So many, none of which is larger: one that is holds a single record. */
+  constructor(limit: { readonly pages: number; readonly bytes: number }) {
+    this.#limit = limit;
   }
 
   keep(page: Page): void {
     const bytes = page.records.reduce((sum, { data }) => sum + data.length, 0);
-    if (bytes === 0 || bytes > MOST_BYTES) return;
+    if (bytes === 0 || bytes > this.#limit.bytes) return;
     this.#pages.add(page);
-    for (const oldest of this.#pages) if (this.#pages.size > this.#most) this.#pages.delete(oldest);
+    const [oldest] = this.#pages;
+    if (oldest && this.#pages.size > this.#limit.pages) this.#pages.delete(oldest);
   }
 
   /** Records behind `after`, at least one, or undefined when only the file can tell. */

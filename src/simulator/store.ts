@@ -134,7 +134,10 @@ export class Store {
     }
   }
 
-  /** How many Events `snapshot` has. Only what was deleted or has changed since is looked at, or each page of a list would walk it all. */
+  /**
+   * How many Events `snapshot` has. Only what was deleted or has changed since is looked at, or each page of a list would
+   * walk all of it.
+   */
   count(revision: number, from: string, to: string | undefined): number {
     const doubtful = new Set(this.#deleted.keys());
     const { history } = this;

@@ -52,14 +52,19 @@ export function decode({ key, headers, body, place }: Received, part: string): S
   };
 }
 
-/** As `decode`, once for each message, however often it is looked at: what the SDK does takes most of the time of a look. */
-export function decoder(): typeof decode {
+/**
+ * As `decode`, once for each message, however often it is looked at: what the SDK does takes most of the time of a look.
+ * `name` tells a message from all others; without one, everything in it does. `lean` may leave out what nobody asks for.
+ */
+export function decoder(lean = (seen: Seen): Seen => seen) {
   const known = new Map<string, Seen>();
-  return (received, part) => {
-    const { body, ...rest } = received;
-    const whole = `${part} ${JSON.stringify(rest)} ${Buffer.from(body).toString('latin1')}`;
-    const seen = known.get(whole) ?? decode(received, part);
-    known.set(whole, seen);
+  return (received: Received, part: string, name = wholeOf(received, part)): Seen => {
+    const seen = known.get(name) ?? lean(decode(received, part));
+    known.set(name, seen);
     return seen;
   };
+}
+
+function wholeOf({ body, ...rest }: Received, part: string): string {
+  return `${part} ${JSON.stringify(rest)} ${Buffer.from(body).toString('latin1')}`;
 }

@@ -52,7 +52,7 @@ export async function kafkaSubscriber(
   await admin.connect();
   await admin.createTopics({ topics: [{ topic, numPartitions: 3, configEntries }], waitForLeaders: true });
   await admin.disconnect();
-  const known = new Map<string, Seen>();
+  const decoded = decoder(lean);
   return {
     ...kafkaPlace(at, topic),
     async seen() {
@@ -61,7 +61,7 @@ export async function kafkaSubscriber(
       const ended = once(kcat, 'close');
       const found: Seen[] = [];
       // Line by line: all of them may be more than a string can hold.
-      for await (const line of linesOf(kcat.stdout.setEncoding('utf8'))) found.push(kafkaEvent(line, known, lean));
+      for await (const line of linesOf(kcat.stdout.setEncoding('utf8'))) found.push(kafkaEvent(line, decoded));
       const [status] = await ended;
       if (status !== 0) throw new Error(`kcat ended with ${status}`);
       return found;
@@ -80,18 +80,14 @@ async function* linesOf(text: AsyncIterable<string>): AsyncGenerator<string> {
   }
 }
 
-/** `known` holds those of earlier looks, by their place and time: to decode one again costs several times as much. */
-function kafkaEvent(line: string, known: Map<string, Seen>, lean: (seen: Seen) => Seen): Seen {
+/** Told from others by its place and time: a topic that is made anew begins at 0 again. */
+function kafkaEvent(line: string, decoded: ReturnType<typeof decoder>): Seen {
   const { topic, partition, offset, ts, key, headers, payload } = JSON.parse(line);
-  const name = `${partition} ${offset} ${ts}`;
-  const before = known.get(name);
-  if (before !== undefined) return before;
   const named: Record<string, string> = {};
   for (let i = 0; i < headers.length; i += 2) named[headers[i]] = headers[i + 1];
   const place = { topic, partition, offset };
-  const seen = lean(decode({ key, headers: named, body: Buffer.from(payload), place }, String(partition)));
-  known.set(name, seen);
-  return seen;
+  const received = { key, headers: named, body: Buffer.from(payload), place };
+  return decoded(received, String(partition), `${partition} ${offset} ${ts}`);
 }
 
 /** Subscribed from the start on, for MQTT keeps nothing for those who come later. */
