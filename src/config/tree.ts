@@ -1,4 +1,15 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, type Scalar, visit } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type LineCounter,
+  type Node,
+  type Pair,
+  type Scalar,
+  visit,
+} from 'yaml';
 import type { Range } from './diagnostic.ts';
 import { rangesOf } from './offsets.ts';
 
@@ -10,12 +21,15 @@ export class Tree {
   readonly root: unknown;
   readonly #text: string;
   readonly #document: Document;
+  readonly #lines: LineCounter;
   /** Values that were taken to stand elsewhere: where they are said to be, and where they are. */
   readonly #moved: (readonly [Path, Path])[] = [];
 
-  constructor(text: string, document: Document) {
+  /** `lines` has counted those of the text. */
+  constructor(text: string, document: Document, lines: LineCounter) {
     this.#text = text;
     this.#document = document;
+    this.#lines = lines;
     this.root = document.toJS({ maxAliasCount: 100 });
   }
 
@@ -55,15 +69,11 @@ export class Tree {
   linesWithin(path: Path, value: string): readonly number[] {
     const { node } = this.#find(path);
     const known = isScalar(node) && node.value === value;
-    const lineAt = (offset: number) => this.#text.slice(0, offset).split('\n').length;
     const ranges = known ? rangesOf(node, value, this.#text) : [];
-    let [at = 0] = ranges[0] ?? this.rangeOf(path);
-    let line = lineAt(at);
+    let [at] = this.rangeOf(path);
     return Array.from({ length: value.length }, (_, index) => {
-      const next = ranges[index]?.[0] ?? at;
-      line += this.#text.slice(at, next).split('\n').length - 1;
-      at = next;
-      return line;
+      at = ranges[index]?.[0] ?? at;
+      return this.#lines.linePos(at).line;
     });
   }
 

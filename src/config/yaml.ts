@@ -3,13 +3,14 @@
  * comment, `: ` a mapping, `{` a map, a leading quote a whole text. It says so in riddles, or, worse, only warns: a
  * negation would turn into "take everything". So each warning is an error, and each of these cases says how to write it.
  */
-import { type Document, parseAllDocuments, visit, type YAMLError } from 'yaml';
+import { type Document, LineCounter, parseAllDocuments, visit, type YAMLError } from 'yaml';
 import type { Problem, Range } from './diagnostic.ts';
 import { Tree } from './tree.ts';
 
 /** The tree is missing where the text is too broken for its values to mean anything. */
 export function parseYaml(text: string): { readonly tree: Tree | undefined; readonly problems: readonly Problem[] } {
-  const documents = parseAllDocuments(text, { prettyErrors: false, logLevel: 'error' });
+  const lineCounter = new LineCounter();
+  const documents = parseAllDocuments(text, { lineCounter, prettyErrors: false, logLevel: 'error' });
   const [document, second] = Array.from(documents);
   if (document === undefined || document.contents === null) {
     return broken({ code: 'KF106', range: [0, 0], message: 'The file is empty.', hint: EMPTY_HINT });
@@ -25,7 +26,10 @@ export function parseYaml(text: string): { readonly tree: Tree | undefined; read
   const faults = [...document.errors, ...document.warnings];
   const problems = [...faults.map((fault) => explain(fault, text)), ...unknownAliases(document)];
   const readable = faults.every(({ code }) => RECOVERED.has(code)) && unknownAliases(document).length === 0;
-  return { tree: readable ? new Tree(text, document) : undefined, problems: firstOfEachLine(problems, text) };
+  return {
+    tree: readable ? new Tree(text, document, lineCounter) : undefined,
+    problems: firstOfEachLine(problems, text),
+  };
 }
 
 const EMPTY_HINT = 'the examples in config/ are a start';

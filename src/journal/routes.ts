@@ -118,8 +118,9 @@ export class Routes {
 
   /** All but these hold nothing back any more. */
   close({ keep, now }: Changes['closeRoutes']['argument']): undefined {
+    const kept = new Set(keep);
     for (const row of this.#all.all()) {
-      if (keep.includes(row.name as RouteName)) continue;
+      if (kept.has(row.name as RouteName)) continue;
       this.#close.run(now, Number(row.id));
       this.policies.delete(Number(row.id));
     }
