@@ -21,8 +21,9 @@ export interface DaemonSpec {
 }
 
 const POLL_MS = 20;
-/** To be asked of a thousand routes takes the daemon a while: so many times that, it is left alone. */
+/** To be asked of a thousand routes takes the daemon a while: so many times that, it is left alone, but no longer. */
 const POLL_SHARE = 5;
+const POLL_MOST_MS = 2_000;
 const WITHIN_MS = 600_000;
 
 export class Daemon implements AsyncDisposable {
@@ -87,7 +88,8 @@ export class Daemon implements AsyncDisposable {
       const done = await this.done(routes);
       if (done >= count) return;
       if (performance.now() > deadline) throw new Error(`${routes} have done ${done} of ${count} in ten minutes`);
-      await sleep(Math.max(pollMs, POLL_SHARE * (performance.now() - began)));
+      const pause = Math.min(POLL_MOST_MS, POLL_SHARE * (performance.now() - began));
+      await sleep(Math.max(pollMs, pause));
     }
   }
 
