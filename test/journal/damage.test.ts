@@ -1,4 +1,5 @@
 /** Damage to what decides: rows are written as a disk leaves them that flips bits, with a checksum that does not fit. */
+import { readFile, writeFile } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { pino } from 'pino';
 import { expect, test, vi } from 'vitest';
@@ -45,6 +46,21 @@ function damage(place: Place, change: string): void {
   using db = new DatabaseSync(place.path);
   db.function('seal', { deterministic: true, varargs: true }, () => 0);
   db.exec(change);
+}
+
+/** One bit of the entry says whether a value is text: https://sqlite.org/fileformat2.html, section 2.1. */
+async function makeBytesOf({ path }: Place, position: string): Promise<void> {
+  using db = new DatabaseSync(path);
+  const page = db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'records_place'").get();
+  db.close();
+  const file = await readFile(path);
+  const start = (Number(page?.rootpage) - 1) * 4_096;
+  const text = file.subarray(start, start + 4_096).indexOf(position);
+  const type = file.lastIndexOf(13 + 2 * position.length, start + text);
+  expect(text).toBeGreaterThan(0);
+  expect(start + text - type).toBeLessThan(8);
+  file[type] = (file[type] ?? 0) ^ 1;
+  await writeFile(path, file);
 }
 
 /** Opened by the daemon, with what it has said. */
@@ -101,6 +117,17 @@ test('a stream whose checkpoint is damaged begins again at the first revision of
   expect(known).toEqual(['unknown']);
   await journal.append({ records: [event(7), event(11)], state: state(11, { epoch: 2 }) }, never);
   expect(versions(await drain(journal, OTHER))).toEqual(['7', '11']);
+  await journal[Symbol.asyncDispose]();
+  await expectQuiet(place);
+});
+
+test('an entry of the index of records that has become bytes instead of text, and sorts behind all others, is made again', async () => {
+  await using place = await temporaryPlace();
+  await stopped(place);
+  await makeBytesOf(place, event(5).position);
+  const { journal, said } = await mended(place);
+  expect(said).toEqual([expect.stringContaining('an index did not agree with its table')]);
+  expect(versions(await readAll(journal))).toHaveLength(10);
   await journal[Symbol.asyncDispose]();
   await expectQuiet(place);
 });

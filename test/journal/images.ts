@@ -207,6 +207,12 @@ function flip(bytes: Buffer, at: number, random: Random): void {
   bytes[at] = (bytes[at] ?? 0) ^ (1 << random.between(0, 7));
 }
 
+function offsetsOf(text: string, bytes: Buffer): number[] {
+  const found: number[] = [];
+  for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + 1)) found.push(at);
+  return found;
+}
+
 export const HARMS: Readonly<Record<string, Harm>> = {
   'torn at any byte': (album, random) => {
     const image = anyOf(album, random);
@@ -233,6 +239,16 @@ export const HARMS: Readonly<Record<string, Harm>> = {
     const used = Array.from({ length: PAGE }, (_, at) => page + at).filter((at) => file[at] !== 0);
     flip(file, random.pick(used), random);
     return { ...image, file };
+  },
+  // In the record, the index that leads to it, a cursor, a receipt: with the bytes that say what the text is.
+  'a bit flipped beside a position': (album, random) => {
+    const image = anyOf(album, random);
+    const { position } = random.pick([...image.truth.written.values()]);
+    return changed(image, random, (bytes) => {
+      const found = offsetsOf(position, bytes);
+      if (found.length > 0) flip(bytes, random.pick(found) + random.between(-6, position.length + 2), random);
+      return bytes;
+    });
   },
   'pages in an older version': ({ images }, random) => {
     const image = images.at(-1) ?? random.pick(images);

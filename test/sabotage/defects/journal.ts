@@ -232,4 +232,18 @@ export const JOURNAL: readonly Defect[] = [
     put: 'const revealed = tail?.hidden && tail.visible === visible;',
     row: unit('test/journal/model.test.ts'),
   },
+  {
+    name: 'an entry of the index that is bytes counts as the text that it was',
+    file: 'src/journal/records.ts',
+    find: "(CASE typeof(position) WHEN 'text' THEN",
+    put: "(CASE typeof(position) WHEN 'null' THEN 0 ELSE",
+    row: unit('test/journal/damage.test.ts'),
+  },
+  {
+    name: 'a page that was read is kept when late rows come to stand in it',
+    file: 'src/journal/journal.ts',
+    find: 'if (!this.#ring.advance(state, added, hidden)) this.#pages.clear();',
+    put: 'this.#ring.advance(state, added, hidden);',
+    row: unit('test/journal/model.test.ts'),
+  },
 ];
