@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ALL_NAMESPACES, ORIGIN } from '../../src/envelope/position.ts';
+import { ALL_NAMESPACES } from '../../src/envelope/position.ts';
 import type { Journal } from '../../src/journal/port.ts';
 import {
   appendLive,
@@ -20,7 +20,6 @@ import {
 } from './fixture.ts';
 
 const ROUTE = routeName('everything');
-const PAGE = { records: 3, bytes: 1_000_000 };
 const NOW = { startFrom: 'now', atQuota: 'expire' } as const;
 
 test('what was appended is read back in order, byte for byte, also after a restart', async () => {
@@ -232,30 +231,6 @@ test('whoever waits for news is told once for all that came together', async () 
   await appendLive(journal, 7, 8);
   expect(versions(await readAll(journal)).length).toBe(8);
   expect(told).toBe(1);
-});
-
-test('a page ends at its limits of records and bytes, but holds one record however large', async () => {
-  for (const options of [{ ringBytes: 0 }, {}]) {
-    await using place = await temporaryPlace();
-    await using journal = await open(place, options);
-    await appendLive(journal, 1, 10, 1_000);
-    await appendLive(journal, 11, 20, 1_000);
-    const size = event(1, 1_000).data.length;
-    const three = await journal.read(ALL_NAMESPACES, ORIGIN, { records: 10, bytes: size * 3.5 });
-    expect(versions(three)).toEqual(['1', '2', '3']);
-    expect(versions(await journal.read(ALL_NAMESPACES, ORIGIN, { records: 1, bytes: 1 }))).toEqual(['1']);
-  }
-});
-
-test('routes that have fallen behind share what one of them has read from the file', async () => {
-  await using place = await temporaryPlace();
-  await using journal = await open(place, { ringBytes: 0 });
-  await appendLive(journal, 1, 20);
-  const [first, second] = await Promise.all([readAll(journal), readAll(journal)]);
-  expect(versions(first)).toHaveLength(20);
-  expect(second.map((record, at) => record === first[at])).not.toContain(false);
-  const [third] = await journal.read(ALL_NAMESPACES, cursorOf(first[6] ?? expect.unreachable()), PAGE);
-  expect(third).toBe(first[7]);
 });
 
 test('an append that is still waiting can be taken back', async () => {

@@ -244,6 +244,6 @@ export const JOURNAL: readonly Defect[] = [
     file: 'src/journal/journal.ts',
     find: 'if (!this.#ring.advance(state, added, hidden)) this.#pages.clear();',
     put: 'this.#ring.advance(state, added, hidden);',
-    row: unit('test/journal/model.test.ts'),
+    row: unit('test/journal/reading.test.ts'),
   },
 ];
